@@ -1,0 +1,1 @@
+"""The graphgw command; one file per subcommand."""

@@ -1,0 +1,1 @@
+"""From graphgw.yaml to the packages' own settings."""

@@ -1,0 +1,159 @@
+"""The request context: everything a resolver may know of the request it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphgw.errors import InternalError
+from graphgw.telemetry.observer import NO_OBSERVER, Observer
+from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal
+
+__all__ = ["ClientInfo", "Loaders", "RequestContext", "Sources"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """The client program, as it names itself in its headers."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+class Sources(Protocol):
+    """The connections of a gateway, by the service names of its configuration."""
+
+    def http(self, name: str) -> Any:  # noqa: ANN401 - sources.protocol.HTTPService
+        """Return the HTTP service called ``name``.
+
+        Raises:
+            ConfigurationError: No service of that name is configured.
+        """
+        ...
+
+    def grpc(self, name: str) -> Any:  # noqa: ANN401 - sources.grpc.GRPCService
+        """Return the gRPC service called ``name``.
+
+        Raises:
+            ConfigurationError: No service of that name is configured.
+        """
+        ...
+
+
+class Loaders(Protocol):
+    """The data loaders of one request: one per batch function and arguments."""
+
+    async def load(self, loader: Any, key: Any, arguments: JSONObject) -> Any:  # noqa: ANN401 - keys and rows are the resolver's own types
+        """Return the row of one key; raises what the batch function raised."""
+        ...
+
+    async def load_many(
+        self,
+        loader: Any,
+        keys: Sequence[Any],
+        arguments: JSONObject,  # noqa: ANN401 - keys and rows are the resolver's own types
+    ) -> list[Any]:
+        """Return rows in key order; a failed key has its exception as value."""
+        ...
+
+
+class RequestContext:
+    """One request's principal, headers, deadline, loaders and connections.
+
+    Resolvers receive it as an argument and pass it on to sources. A shared batch
+    function receives one without principal; asking that one for it raises.
+    """
+
+    __slots__ = (
+        "_loaders",
+        "_principal",
+        "_sources",
+        "client",
+        "deadline",
+        "headers",
+        "observer",
+        "request_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        deadline: Deadline,
+        principal: Principal | None = ANONYMOUS,
+        headers: Headers | None = None,
+        observer: Observer = NO_OBSERVER,
+        request_id: str = "",
+        client: ClientInfo | None = None,
+        sources: Sources | None = None,
+        loaders: Loaders | None = None,
+    ) -> None:
+        self.deadline = deadline
+        self.headers: Headers = {} if headers is None else headers
+        self.observer = observer
+        self.request_id = request_id
+        self.client = client or ClientInfo()
+        self._principal = principal
+        self._sources = sources
+        self._loaders = loaders
+
+    @property
+    def principal(self) -> Principal:
+        """Who is asking.
+
+        Raises:
+            InternalError: A loader that is shared between requests asked.
+        """
+        if self._principal is None:
+            raise InternalError("a shared loader has no principal")
+        return self._principal
+
+    @property
+    def sources(self) -> Sources:
+        """The gateway's connections."""
+        if self._sources is None:
+            raise InternalError("this context has no sources")
+        return self._sources
+
+    @property
+    def loaders(self) -> Loaders:
+        """This request's data loaders."""
+        if self._loaders is None:
+            raise InternalError("this context has no loaders")
+        return self._loaders
+
+    def with_loaders(self, loaders: Loaders) -> RequestContext:
+        """Return the same context with other loaders."""
+        return self._copy(principal=self._principal, loaders=loaders)
+
+    def without_principal(self) -> RequestContext:
+        """Return the context that a shared batch function may have."""
+        return self._copy(principal=None, loaders=self._loaders)
+
+    def _copy(
+        self, *, principal: Principal | None, loaders: Loaders | None
+    ) -> RequestContext:
+        return RequestContext(
+            deadline=self.deadline,
+            principal=principal,
+            headers=self.headers,
+            observer=self.observer,
+            request_id=self.request_id,
+            client=self.client,
+            sources=self._sources,
+            loaders=loaders,
+        )
+
+    async def load(self, loader: Any, key: Any, /, **arguments: Any) -> Any:  # noqa: ANN401 - keys and rows are the resolver's own types
+        """Return the row of ``key``, batched with other loads of this request."""
+        return await self.loaders.load(loader, key, arguments)
+
+    async def load_many(
+        self,
+        loader: Any,
+        keys: Sequence[Any],
+        /,
+        **arguments: Any,  # noqa: ANN401 - keys and rows are the resolver's own types
+    ) -> list[Any]:
+        """Return the rows of ``keys`` in order; a failed key gives its exception."""
+        return await self.loaders.load_many(loader, keys, arguments)

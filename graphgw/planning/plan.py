@@ -1,0 +1,88 @@
+"""The query plan: fetches and what each waits for.
+
+A plan is a graph of fetches in a fixed, topological order; the tree of Sequence and
+Parallel nodes that people read is derived from it by the printer. Plans hold no
+run-time state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphgw.federation.selection import Selections
+    from graphgw.federation.supergraph import OperationKind
+
+__all__ = ["EntityInput", "Fetch", "PathStep", "QueryPlan", "Rename"]
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """One step of a response path: read ``key``, walk into ``list_depth`` lists.
+
+    Where ``types`` is not empty, only objects whose ``__typename`` is one of them
+    are walked through; the others end there.
+    """
+
+    key: str
+    list_depth: int = 0
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntityInput:
+    """How the representation of one kind of object is built.
+
+    Applies to objects whose ``__typename`` in the response tree is in ``types``.
+    ``typename`` is what the subgraph is told: the type's own name, or that of an
+    interface or interface object. In ``selections`` a field's alias is the response
+    key that the value is read from; it is sent under the field's name.
+    """
+
+    types: tuple[str, ...]
+    typename: str
+    selections: Selections
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Undo an internal alias in a fetch's answer, before it is merged.
+
+    ``path`` leads from the fetch's answer (each entity, for entity fetches) to the
+    objects that hold ``source``; the value moves to ``target``. ``types`` limits it
+    to objects of these runtime types, where not empty.
+    """
+
+    path: tuple[PathStep, ...]
+    source: str
+    target: str
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One request to one subgraph; with ``inputs`` it is an entity fetch.
+
+    ``graph`` is the ``join__Graph`` id. For an entity fetch ``selections`` are
+    fragments on the types that ``inputs`` tell the subgraph, and ``path`` leads to
+    the objects that are its entities. ``after`` names the fetches that must be
+    merged before this one starts, all of them earlier in the plan.
+    """
+
+    id: int
+    graph: str
+    kind: OperationKind
+    selections: Selections
+    path: tuple[PathStep, ...] = ()
+    inputs: tuple[EntityInput, ...] = ()
+    after: tuple[int, ...] = ()
+    renames: tuple[Rename, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """The fetches that answer one operation, in an order that respects ``after``."""
+
+    kind: OperationKind
+    fetches: tuple[Fetch, ...]

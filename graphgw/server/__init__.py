@@ -1,0 +1,1 @@
+"""HTTP: the ASGI front and the Starlette application."""

@@ -1,0 +1,1 @@
+"""How backends are reached: HTTP, REST and gRPC."""

@@ -1,0 +1,58 @@
+"""The transport protocol: one HTTP request in, one whole answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from graphgw.types import Deadline
+
+__all__ = ["HTTPRequest", "HTTPResponse", "Transport"]
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRequest:
+    """A request to a backend.
+
+    ``url`` is absolute. ``source`` names the service in errors and metrics.
+    ``is_idempotent`` allows one retry where no byte of an answer came.
+    """
+
+    method: str
+    url: str
+    deadline: Deadline
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+    source: str = ""
+    is_idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse:
+    """A backend's whole answer, inflated; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Transport(Protocol):
+    """Sends HTTP requests and hands back whole answers."""
+
+    async def send(self, request: HTTPRequest) -> HTTPResponse:
+        """Send one request; any status is an answer.
+
+        Raises:
+            SourceTimeoutError: The deadline passed.
+            SourceUnreachableError: No connection could be made.
+            SourceBadAnswerError: The answer breaks HTTP or its encoding.
+            SourceAnswerTooLargeError: The answer is larger than allowed.
+            SourceError: The connection broke.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...

@@ -1,0 +1,1 @@
+"""Who answers fetches: local Python subgraphs and remote GraphQL servers."""

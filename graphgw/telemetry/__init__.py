@@ -1,0 +1,1 @@
+"""What happened: events, the observer protocol, and adapters at the edge."""
