@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphgw.errors import InternalError
 from graphgw.telemetry.observer import NO_OBSERVER, Observer
 from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["ClientInfo", "Loaders", "RequestContext", "Sources"]
 
@@ -24,7 +26,7 @@ class ClientInfo:
 class Sources(Protocol):
     """The connections of a gateway, by the service names of its configuration."""
 
-    def http(self, name: str) -> Any:  # noqa: ANN401 - sources.protocol.HTTPService
+    def http(self, name: str) -> Any:
         """Return the HTTP service called ``name``.
 
         Raises:
@@ -32,7 +34,7 @@ class Sources(Protocol):
         """
         ...
 
-    def grpc(self, name: str) -> Any:  # noqa: ANN401 - sources.grpc.GRPCService
+    def grpc(self, name: str) -> Any:
         """Return the gRPC service called ``name``.
 
         Raises:
@@ -44,15 +46,15 @@ class Sources(Protocol):
 class Loaders(Protocol):
     """The data loaders of one request: one per batch function and arguments."""
 
-    async def load(self, loader: Any, key: Any, arguments: JSONObject) -> Any:  # noqa: ANN401 - keys and rows are the resolver's own types
+    async def load(self, loader: object, key: object, arguments: JSONObject) -> Any:
         """Return the row of one key; raises what the batch function raised."""
         ...
 
     async def load_many(
         self,
-        loader: Any,
-        keys: Sequence[Any],
-        arguments: JSONObject,  # noqa: ANN401 - keys and rows are the resolver's own types
+        loader: object,
+        keys: Sequence[object],
+        arguments: JSONObject,
     ) -> list[Any]:
         """Return rows in key order; a failed key has its exception as value."""
         ...
@@ -144,16 +146,16 @@ class RequestContext:
             loaders=loaders,
         )
 
-    async def load(self, loader: Any, key: Any, /, **arguments: Any) -> Any:  # noqa: ANN401 - keys and rows are the resolver's own types
+    async def load(self, loader: object, key: object, /, **arguments: Any) -> Any:
         """Return the row of ``key``, batched with other loads of this request."""
         return await self.loaders.load(loader, key, arguments)
 
     async def load_many(
         self,
-        loader: Any,
-        keys: Sequence[Any],
+        loader: object,
+        keys: Sequence[object],
         /,
-        **arguments: Any,  # noqa: ANN401 - keys and rows are the resolver's own types
+        **arguments: Any,
     ) -> list[Any]:
         """Return the rows of ``keys`` in order; a failed key gives its exception."""
         return await self.loaders.load_many(loader, keys, arguments)

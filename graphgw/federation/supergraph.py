@@ -6,16 +6,16 @@ each subgraph that has it, also where the SDL left that implicit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from graphgw.types import JSON
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from graphql import GraphQLSchema
 
     from graphgw.federation.selection import Selections
+    from graphgw.types import JSON
 
 __all__ = [
     "AppliedDirective",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from graphgw.types import JSON, JSONObject
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from graphql import DocumentNode, OperationDefinitionNode
 
     from graphgw.federation.selection import Field, Selections
     from graphgw.federation.supergraph import OperationKind
+    from graphgw.types import JSON, JSONObject
 
 __all__ = [
     "Document",

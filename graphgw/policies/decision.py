@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from graphgw.types import JSONObject
-
 if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.errors import RequestError
     from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.types import JSONObject
 
 __all__ = ["ALLOWED", "Decision", "Outcome", "Policy", "Refusal", "combine"]
 

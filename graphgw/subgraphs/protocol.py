@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from graphgw.types import JSONObject
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphgw.context import RequestContext
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
+    from graphgw.types import JSONObject
 
 __all__ = ["FetchError", "FetchResult", "PreparedFetch", "ResponseKeyPath", "Subgraph"]
 

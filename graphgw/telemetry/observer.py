@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphgw.telemetry.events import Event
 
 __all__ = ["NO_OBSERVER", "Observer", "Observers"]

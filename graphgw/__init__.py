@@ -1,0 +1,1 @@
+"""graphgw: a GraphQL federation gateway."""
