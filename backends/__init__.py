@@ -1,0 +1,1 @@
+"""The four example services behind the example graph, as separate processes."""

@@ -1,0 +1,1 @@
+"""The services' protobuf contracts and the code generated from them."""
