@@ -1,0 +1,1 @@
+"""The services' database: SQLite, seeded with the same rows on every start."""

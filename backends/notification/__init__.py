@@ -1,0 +1,1 @@
+"""The notification service: gRPC, ``python -m backends.notification``."""

@@ -1,0 +1,1 @@
+"""The product service: REST, ``python -m backends.product``."""

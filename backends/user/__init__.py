@@ -1,0 +1,1 @@
+"""The user service: REST, ``python -m backends.user``."""
