@@ -1,0 +1,40 @@
+"""What a document may be at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LimitSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """Limits on documents, all on by default; every way in obeys them.
+
+    Selections, aliases, root fields and directives are counted with every fragment
+    expanded, so that a small text cannot ask for a lot.
+    """
+
+    document_bytes: int = 1024 * 1024
+    """Bytes of the document's text."""
+    tokens: int = 5000
+    """Lexical tokens and comments."""
+    nesting: int = 100
+    """Brackets of any kind that are open at once."""
+    number_digits: int = 400
+    """Digits of one number literal."""
+    depth: int = 15
+    """Fields inside each other; those below ``__schema`` and ``__type`` are free."""
+    aliases: int = 30
+    root_fields: int = 20
+    """Distinct response keys at the root."""
+    directives: int = 50
+    expanded_selections: int = 100_000
+    conditions: int = 8
+    """Distinct variables in ``@skip`` and ``@include``."""
+    errors: int = 10
+    """Errors that one answer reports of a document or of its variables."""
+    preparation_seconds: float = 1.0
+    """CPU time from lexing to the compiled plan."""
+    preparation_queue: int = 100
+    """Documents that wait for the worker thread; more are refused."""

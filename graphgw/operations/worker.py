@@ -1,0 +1,88 @@
+"""One thread for cold work: lexing to compiling, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from graphgw.errors import LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+__all__ = ["ColdWorker", "OverloadedError"]
+
+T = TypeVar("T")
+
+
+class OverloadedError(LimitError):
+    """The gateway has too many new documents to prepare, or is stopping."""
+
+    status: ClassVar[int] = 503
+
+
+class ColdWorker:
+    """Runs pure functions in one thread, once per key however many ask.
+
+    A run that fails fails for all who wait for it, and is forgotten: the next one
+    who asks starts anew. A waiter that is cancelled leaves the others alone.
+    Belongs to the event loop that first uses it.
+    """
+
+    __slots__ = ("_executor", "_is_closed", "_runs", "queue_size")
+
+    def __init__(self, *, queue_size: int = 100) -> None:
+        self.queue_size = queue_size
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="graphgw-cold")
+        self._runs: dict[Hashable, asyncio.Future[Any]] = {}
+        self._is_closed = False
+
+    @property
+    def pending(self) -> int:
+        """How many runs wait or go on."""
+        return len(self._runs)
+
+    async def run(self, key: Hashable, function: Callable[[], T]) -> T:
+        """Run ``function`` in the thread, or join the run of the same key.
+
+        Raises:
+            OverloadedError: The queue is full, or the worker is closed.
+        """
+        run = self._runs.get(key)
+        if run is None:
+            run = self._start(key, function)
+        await asyncio.wait((run,))
+        if run.cancelled():
+            raise OverloadedError("the gateway is stopping")
+        error = run.exception()
+        if error is not None:
+            raise error.with_traceback(None)
+        result: T = run.result()
+        return result
+
+    def _start(self, key: Hashable, function: Callable[[], T]) -> asyncio.Future[T]:
+        if self._is_closed:
+            raise OverloadedError("the gateway is stopping")
+        if len(self._runs) > self.queue_size:
+            raise OverloadedError(
+                f"more than {self.queue_size} documents wait to be prepared"
+                " (limits.preparation_queue)"
+            )
+        loop = asyncio.get_running_loop()
+        run = loop.run_in_executor(self._executor, function)
+        self._runs[key] = run
+        run.add_done_callback(lambda done: self._forget(key, done))
+        return run
+
+    def _forget(self, key: Hashable, run: asyncio.Future[Any]) -> None:
+        del self._runs[key]
+        if not run.cancelled():
+            run.exception()  # marks it as seen, also when every waiter has left
+
+    async def aclose(self) -> None:
+        """Refuse new runs, cancel those that wait, let the current one end."""
+        self._is_closed = True
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._runs:
+            await asyncio.wait(tuple(self._runs.values()))
