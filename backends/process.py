@@ -40,7 +40,7 @@ def read_options(
         description=f"The example {name} service, with the same seeded rows each time.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--host", default="127.0.0.1", help="IPv4 address to listen on")
     parser.add_argument(
         "--port", type=int, default=default_port, help="0 for any free port"
     )
