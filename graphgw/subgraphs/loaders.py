@@ -1,0 +1,284 @@
+"""Data loaders: batch functions as backend teams declare them, and one request's."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from graphgw.errors import GraphGWError, InternalError, SourceBadAnswerError
+from graphgw.subgraphs.batches import BatchFunction, BatchLoader
+from graphgw.telemetry.events import BatchLoaded
+
+if TYPE_CHECKING:
+    from graphgw.context import RequestContext
+    from graphgw.types import JSONObject
+
+__all__ = ["Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_MAX_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Loader(Generic[P, R]):
+    """A batch function and how it may be called.
+
+    The function takes the list of keys and the context, arguments by keyword, and
+    returns as many rows in the order of the keys: ``None`` where nothing has the
+    key, an exception where one key failed. Calling the loader calls the function.
+    """
+
+    function: Callable[P, Awaitable[R]]
+    name: str
+    max_batch: int = DEFAULT_MAX_BATCH
+    is_shared: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the batch function itself, without batching or memo."""
+        return await self.function(*args, **kwargs)
+
+
+@overload
+def loader(function: Callable[P, Awaitable[R]], /) -> Loader[P, R]: ...
+
+
+@overload
+def loader(
+    *,
+    max_batch: int = DEFAULT_MAX_BATCH,
+    shared: bool = False,
+    name: str | None = None,
+) -> Callable[[Callable[P, Awaitable[R]]], Loader[P, R]]: ...
+
+
+def loader(
+    function: Callable[P, Awaitable[R]] | None = None,
+    /,
+    *,
+    max_batch: int = DEFAULT_MAX_BATCH,
+    shared: bool = False,
+    name: str | None = None,
+) -> Loader[P, R] | Callable[[Callable[P, Awaitable[R]]], Loader[P, R]]:
+    """Declare a batch function.
+
+    Args:
+        function: ``async def(keys, context, *, arguments) -> rows in key order``.
+        max_batch: The most keys for one call; more are split and sent at once.
+        shared: The answer depends on the keys and arguments alone, so requests may
+            share one call; the function gets a context without principal.
+        name: The name in events and errors; without it, the function's own.
+
+    Example::
+
+        @loader(max_batch=100)
+        async def users_by_id(ids: list[str], context: RequestContext) -> list[User]:
+            return await fetch_users(ids)
+    """
+
+    def declare(batch: Callable[P, Awaitable[R]]) -> Loader[P, R]:
+        return Loader(
+            batch,
+            name or str(getattr(batch, "__name__", type(batch).__name__)),
+            max_batch,
+            shared,
+            _keyword_defaults(batch),
+        )
+
+    return declare if function is None else declare(function)
+
+
+def as_loader(function: object) -> Loader[..., Any]:
+    """Return a declared loader as it is, and a plain batch function as a loader."""
+    if isinstance(function, Loader):
+        return function
+    if not callable(function):
+        raise InternalError("a loader is a batch function")
+    return loader(function)
+
+
+class RowCache(Protocol):
+    """Keeps rows of batch functions from one request to the next."""
+
+    async def load(
+        self,
+        rule: Any,
+        keys: list[Any],
+        fetch: BatchFunction,
+        *,
+        context: RequestContext,
+        loader: Loader[..., Any],
+        arguments: JSONObject,
+    ) -> list[Any]:
+        """Return rows in key order, calling ``fetch`` with the missing keys only."""
+        ...
+
+
+class RequestLoaders:
+    """The data loaders of one request: one per batch function and arguments."""
+
+    __slots__ = ("_batches", "_cache", "_context", "_shared_context")
+
+    def __init__(self, context: RequestContext, cache: RowCache | None = None) -> None:
+        self._context = context
+        self._shared_context: RequestContext | None = None
+        self._cache = cache
+        self._batches: dict[object, BatchLoader] = {}
+
+    @classmethod
+    def attach(
+        cls, context: RequestContext, cache: RowCache | None = None
+    ) -> RequestContext:
+        """Return the context with fresh loaders that hand it to batch functions."""
+        loaders = cls(context, cache)
+        loaders._context = context.with_loaders(loaders)
+        return loaders._context
+
+    async def load(self, loader: object, key: object, arguments: JSONObject) -> Any:
+        """Return the row of one key; raises what the batch function raised."""
+        return await self._batch(as_loader(loader), arguments, None).load_row(key)
+
+    async def load_many(
+        self,
+        loader: object,
+        keys: Sequence[object],
+        arguments: JSONObject,
+        rule: object = None,
+    ) -> list[Any]:
+        """Return rows in key order; a failed key has its exception as value.
+
+        Args:
+            loader: A declared loader or a plain batch function.
+            keys: The keys; equal ones are asked for once.
+            arguments: The function's keyword arguments.
+            rule: What the cache may do with the rows; ``None`` keeps them out.
+        """
+        batch = self._batch(as_loader(loader), arguments, rule)
+        return await batch.load_rows(keys)
+
+    def forget(self) -> None:
+        """Start anew: every key is asked for again."""
+        self._batches.clear()
+
+    def reset(self) -> None:
+        """Start anew, and leave the cache alone from here on: a mutation runs."""
+        self.forget()
+        self._cache = None
+
+    def _batch(
+        self, loader: Loader[..., Any], arguments: JSONObject, rule: object
+    ) -> BatchLoader:
+        if loader.defaults:
+            arguments = {**loader.defaults, **arguments}
+        frozen = _freeze(arguments) if arguments else None
+        key = (loader.function, frozen, rule)
+        batch = self._batches.get(key)
+        if batch is None:
+            call = self._call(loader, arguments)
+            if rule is not None and self._cache is not None:
+                call = self._through_cache(self._cache, rule, loader, arguments, call)
+            batch = self._batches[key] = BatchLoader(call, loader.max_batch)
+        return batch
+
+    def _call(
+        self, loader: Loader[..., Any], arguments: Mapping[str, Any]
+    ) -> BatchFunction:
+        context = self._context_for(loader)
+
+        async def call(keys: list[Any]) -> list[Any]:
+            began = time.perf_counter()
+            code = None
+            try:
+                rows = _check(
+                    await loader.function(keys, context, **arguments), keys, loader
+                )
+            except Exception as error:  # noqa: BLE001 - each key's value, told later
+                code = error.code if isinstance(error, GraphGWError) else None
+                code = code or "INTERNAL_SERVER_ERROR"
+                rows = [error] * len(keys)
+            seconds = time.perf_counter() - began
+            context.observer.observe(BatchLoaded(loader.name, len(keys), seconds, code))
+            return rows
+
+        return call
+
+    def _through_cache(
+        self,
+        cache: RowCache,
+        rule: object,
+        loader: Loader[..., Any],
+        arguments: JSONObject,
+        call: BatchFunction,
+    ) -> BatchFunction:
+        async def load(keys: list[Any]) -> list[Any]:
+            return await cache.load(
+                rule,
+                keys,
+                call,
+                context=self._context,
+                loader=loader,
+                arguments=arguments,
+            )
+
+        return load
+
+    def _context_for(self, loader: Loader[..., Any]) -> RequestContext:
+        if not loader.is_shared:
+            return self._context
+        if self._shared_context is None:
+            self._shared_context = self._context.without_principal()
+        return self._shared_context
+
+
+def _check(rows: Any, keys: list[Any], loader: Loader[..., Any]) -> list[Any]:
+    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+        raise SourceBadAnswerError(
+            f'loader "{loader.name}" returned no list', source=loader.name
+        )
+    if len(rows) != len(keys):
+        raise SourceBadAnswerError(
+            f'loader "{loader.name}" returned {len(rows)} rows for {len(keys)} keys',
+            source=loader.name,
+        )
+    return rows if isinstance(rows, list) else list(rows)
+
+
+def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+    }
+
+
+def _freeze(value: Any) -> Any:
+    """Return a hashable stand-in that is equal for equal arguments."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(k), _freeze(v)) for k, v in value.items()))
+    if isinstance(value, list | tuple):
+        return tuple(_freeze(item) for item in value)
+    if isinstance(value, bool | float):
+        return (type(value), value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [f.name for f in dataclasses.fields(value)]
+        values = tuple((name, _freeze(getattr(value, name))) for name in names)
+        return (type(value), values)
+    if isinstance(value, enum.Enum):
+        return value
+    return value if _is_hashable(value) else (type(value), repr(value))
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
