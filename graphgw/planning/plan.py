@@ -35,9 +35,15 @@ class EntityInput:
     """How the representation of one kind of object is built.
 
     Applies to objects whose ``__typename`` in the response tree is in ``types``.
+    Where the object's type at the path is concrete, or is an interface that is
+    entered as a whole, ``__typename`` may be missing from the tree; ``inputs`` then
+    has exactly one entry, and it applies to every object.
+
     ``typename`` is what the subgraph is told: the type's own name, or that of an
     interface or interface object. In ``selections`` a field's alias is the response
-    key that the value is read from; it is sent under the field's name.
+    key that the value is read from; it is sent under the field's name. A ``Fragment``
+    applies to objects whose ``__typename`` is possible for its type; ``__typename``
+    itself is selected only inside nested abstract objects.
     """
 
     types: tuple[str, ...]
@@ -67,7 +73,15 @@ class Fetch:
     ``graph`` is the ``join__Graph`` id. For an entity fetch ``selections`` are
     fragments on the types that ``inputs`` tell the subgraph, and ``path`` leads to
     the objects that are its entities. ``after`` names the fetches that must be
-    merged before this one starts, all of them earlier in the plan.
+    merged before this one starts, all of them earlier in the plan; what those wait
+    for themselves is left out. A mutation's fetch may hold several root fields, to be
+    run in order.
+
+    ``selections`` keep the client's order and response keys; what only keys and
+    requirements need comes last, under the field's own name or, where the client uses
+    that name for something else, under an internal alias that starts with ``__gw_``.
+    ``__typename`` is selected on abstract types, unless only an interface object
+    serves them and nobody asked.
     """
 
     id: int

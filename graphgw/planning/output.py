@@ -1,0 +1,217 @@
+"""What a fetch selects: the goals of its paths, nested as a selection set.
+
+Where two fields that one subgraph would put under the same response key differ in
+type there, one gets an internal alias; ``Rename`` undoes it in the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphgw.federation.selection import Field, Fragment
+from graphgw.planning.plan import PathStep, Rename
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from graphgw.federation.selection import Argument, Selection, Selections
+    from graphgw.planning.fetch_graph import FetchNode
+    from graphgw.planning.paths import Goal, Path
+    from graphgw.planning.query_graph import QueryGraph
+
+__all__ = ["build_output"]
+
+
+class _Part:
+    """The selections on objects of one type."""
+
+    __slots__ = ("fields", "fragments", "order", "type_name")
+
+    def __init__(self, type_name: str, order: int) -> None:
+        self.type_name = type_name
+        self.order = order
+        self.fields: dict[str, _Field] = {}
+        self.fragments: dict[str, _Part] = {}
+
+
+class _Field:
+    """A selected field; ``key`` is its response key in the subgraph's answer."""
+
+    __slots__ = (
+        "arguments", "inner", "key", "list_depth", "name", "order", "target", "type"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        key: str,
+        name: str,
+        arguments: tuple[Argument, ...],
+        type_: str,
+        order: int,
+        inner: _Part | None,
+    ) -> None:
+        self.key = key
+        self.target = key
+        self.name = name
+        self.arguments = arguments
+        self.type = type_
+        self.list_depth = type_.count("[")
+        self.order = order
+        self.inner = inner
+
+    @property
+    def selection(self) -> Field:
+        """The field without what is selected inside it."""
+        alias = self.key if self.key != self.name else None
+        return Field(self.name, alias, self.arguments)
+
+
+def build_output(
+    graph: QueryGraph, node: FetchNode
+) -> tuple[Selections, tuple[Rename, ...]]:
+    """Build a fetch's selections, and the renames that its answer needs."""
+    output = _Part("", 0)
+    parts: dict[Path, _Part] = {}
+    for goal in node.goals:
+        assert goal.path is not None  # noqa: S101 - only chosen goals get here
+        part = _part(output, parts, goal.path, goal)
+        edge = goal.path.node.edge(goal.name)
+        type_ = edge.type if edge is not None else "String!"
+        for key in _keys(goal):
+            if key not in part.fields:
+                field = _Field(key, goal.name, goal.arguments, type_, goal.order, None)
+                part.fields[key] = field
+    renames = tuple(_separate(graph, [output], ()))
+    return tuple(_selections(output, frozenset())), renames
+
+
+def _keys(goal: Goal) -> list[str]:
+    keys = list(goal.keys)
+    if (
+        goal.key is not None
+        and goal.key not in keys
+        and not (goal.name == "__typename" and goal.place.is_narrowed and keys)
+    ):
+        keys.insert(0, goal.key)
+    return keys
+
+
+def _part(output: _Part, parts: dict[Path, _Part], path: Path, goal: Goal) -> _Part:
+    """Return where a path's fields go, making the way to it."""
+    part = parts.get(path)
+    if part is not None:
+        return part
+    if path.kind == "root":
+        part = output
+    elif path.kind == "jump":
+        assert path.entry is not None  # noqa: S101 - a jump
+        part = _fragment(output, path.entry.typename, goal.order)
+    else:
+        assert path.parent is not None  # noqa: S101 - neither root nor jump
+        outer = _part(output, parts, path.parent, goal)
+        if path.kind == "field":
+            part = _inner(outer, path)
+        elif path.node is path.parent.node:
+            part = outer
+        else:
+            part = _fragment(outer, path.node.type_name, goal.order)
+    parts[path] = part
+    return part
+
+
+def _fragment(outer: _Part, type_name: str, order: int) -> _Part:
+    if type_name not in outer.fragments:
+        outer.fragments[type_name] = _Part(type_name, order)
+    return outer.fragments[type_name]
+
+
+def _inner(outer: _Part, path: Path) -> _Part:
+    slot = path.place.slot
+    assert slot.key is not None and path.parent is not None  # noqa: S101, PT018
+    field = outer.fields.get(slot.key)
+    if field is None:
+        edge = path.parent.node.edge(slot.name)
+        assert edge is not None  # noqa: S101 - the path leads over it
+        inner = _Part(path.node.type_name, slot.order)
+        field = _Field(
+            slot.key, slot.name, slot.arguments, edge.type, slot.order, inner
+        )
+        outer.fields[slot.key] = field
+    assert field.inner is not None  # noqa: S101 - composite on both sides
+    return field.inner
+
+
+def _selections(part: _Part, outer: frozenset[Selection]) -> Iterator[Selection]:
+    """Print a part; leaves that an enclosing part selects are left out."""
+    leaves = outer | {
+        field.selection for field in part.fields.values() if field.inner is None
+    }
+    items: list[_Field | _Part] = [*part.fields.values(), *part.fragments.values()]
+    items.sort(key=lambda item: item.order)
+    for item in items:
+        if isinstance(item, _Part):
+            inner = tuple(_selections(item, leaves))
+            if inner:
+                yield Fragment(item.type_name, inner)
+            continue
+        field = item.selection
+        if item.inner is None:
+            if field not in outer:
+                yield field
+            continue
+        inner = tuple(_selections(item.inner, frozenset()))
+        yield Field(field.name, field.alias, field.arguments, inner)
+
+
+# Fields that differ in type under one response key
+
+
+def _separate(
+    graph: QueryGraph, parts: Sequence[_Part], path: tuple[PathStep, ...]
+) -> Iterator[Rename]:
+    """Alias what the subgraph would refuse in overlapping selections."""
+    by_key: dict[str, list[tuple[_Field, tuple[str, ...]]]] = {}
+    used: set[str] = set()
+    for field, types in _with_types(graph, parts, ()):
+        by_key.setdefault(field.target, []).append((field, types))
+        used.add(field.key)
+    for key, found in by_key.items():
+        shapes: dict[str, list[tuple[_Field, tuple[str, ...]]]] = {}
+        for item in found:
+            shapes.setdefault(_shape(item[0]), []).append(item)
+        for number, group in enumerate(shapes.values()):
+            if number:
+                alias = _unused(f"__gw_{number}_{key}", used)
+                for field, types in group:
+                    field.key = alias
+                    yield Rename(path, alias, key, types)
+            inner = [field.inner for field, _ in group if field.inner is not None]
+            if inner:
+                step = PathStep(key, group[0][0].list_depth)
+                yield from _separate(graph, inner, (*path, step))
+
+
+def _with_types(
+    graph: QueryGraph, parts: Iterable[_Part], types: tuple[str, ...]
+) -> Iterator[tuple[_Field, tuple[str, ...]]]:
+    for part in parts:
+        for field in part.fields.values():
+            yield field, types
+        for fragment in part.fragments.values():
+            inside = tuple(sorted(graph.possible(fragment.type_name)))
+            yield from _with_types(graph, (fragment,), inside)
+
+
+def _shape(field: _Field) -> str:
+    """Return what must agree: nesting, nullability, and a leaf's type."""
+    if field.inner is None:
+        return field.type
+    named = field.type.strip("[]!")
+    return field.type.replace(named, "*")
+
+
+def _unused(name: str, used: set[str]) -> str:
+    while name in used:
+        name += "_"
+    used.add(name)
+    return name

@@ -1,0 +1,55 @@
+"""Print a fetch as the GraphQL document that a remote subgraph is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphgw.federation.selection import print_selections, variables_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphgw.operations.operation import VariableDefinition
+    from graphgw.planning.plan import Fetch
+
+__all__ = ["fetch_variables", "print_fetch_document"]
+
+_REPRESENTATIONS = "representations"
+
+
+def fetch_variables(
+    fetch: Fetch, variables: Sequence[VariableDefinition]
+) -> tuple[VariableDefinition, ...]:
+    """Return the declarations that a fetch uses, in the operation's order."""
+    used = set(variables_in(fetch.selections))
+    return tuple(variable for variable in variables if variable.name in used)
+
+
+def print_fetch_document(
+    fetch: Fetch,
+    variables: Sequence[VariableDefinition],
+    *,
+    name: str | None = None,
+) -> str:
+    """Print the operation that answers a fetch.
+
+    Args:
+        fetch: The fetch to print.
+        variables: The declarations of the whole operation; unused ones are left out.
+            Defaults are not printed: values are sent with the defaults filled in.
+        name: The operation's name, if it gets one.
+    """
+    declared = [
+        f"${variable.name}: {variable.type}"
+        for variable in fetch_variables(fetch, variables)
+    ]
+    if fetch.inputs:
+        declared.insert(0, f"${_REPRESENTATIONS}: [_Any!]!")
+    head = fetch.kind + (f" {name}" if name else "")
+    if declared:
+        head += f"({', '.join(declared)})" if name else f" ({', '.join(declared)})"
+    if not fetch.inputs:
+        return f"{head} {{\n{print_selections(fetch.selections, 1)}\n}}"
+    entities = f"  _entities({_REPRESENTATIONS}: ${_REPRESENTATIONS}) {{"
+    body = print_selections(fetch.selections, 2)
+    return f"{head} {{\n{entities}\n{body}\n  }}\n}}"
