@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from graphql import ConstDirectiveNode, GraphQLSchema, TypeDefinitionNode
 
 __all__ = [
+    "EXECUTABLE_LOCATIONS",
+    "KEPT_DIRECTIVES",
+    "TYPE_SYSTEM_LOCATIONS",
     "build_schema_of",
     "dangling_references",
     "named_type",
@@ -41,7 +44,7 @@ __all__ = [
 KEPT_DIRECTIVES: Final = frozenset({"deprecated", "specifiedBy", "oneOf"})
 """Directives whose applications GraphQL itself gives a meaning."""
 
-_EXECUTABLE: Final = frozenset(
+EXECUTABLE_LOCATIONS: Final = frozenset(
     {
         DirectiveLocation.QUERY.name,
         DirectiveLocation.MUTATION.name,
@@ -53,6 +56,12 @@ _EXECUTABLE: Final = frozenset(
         DirectiveLocation.VARIABLE_DEFINITION.name,
     }
 )
+"""Where a directive stands that operations use."""
+
+TYPE_SYSTEM_LOCATIONS: Final = (
+    frozenset(location.name for location in DirectiveLocation) - EXECUTABLE_LOCATIONS
+)
+"""Where a directive stands that schemas use."""
 
 Node: TypeAlias = Any
 """A definition node; which attributes it has depends on its kind."""
@@ -73,7 +82,11 @@ def build_schema_of(
     executable = [
         replace(node, locations=locations)
         for node in directives
-        if (locations := tuple(x for x in node.locations if x.value in _EXECUTABLE))
+        if (
+            locations := tuple(
+                x for x in node.locations if x.value in EXECUTABLE_LOCATIONS
+            )
+        )
         and all(_is_known(x.type, names) for x in node.arguments or ())
     ]
     roots = tuple(r for r in schema.operation_types if r.type.name.value in names)

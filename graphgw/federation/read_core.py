@@ -239,6 +239,15 @@ def _definition(draft: _Draft, document: SupergraphDocument) -> TypeDefinition:
             for member in getattr(node, "fields", None) or ()
         },
         is_inaccessible=document.has(node, "inaccessible"),
+        interfaces={
+            graph: draft.implements
+            for graph in document.graphs
+            if graph in draft.graphs and draft.implements
+        },
+        values={
+            value.name.value: tuple(g for g in document.graphs if g in draft.graphs)
+            for value in getattr(node, "values", None) or ()
+        },
     )
 
 

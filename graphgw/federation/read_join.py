@@ -93,9 +93,9 @@ def read_possible(
         if isinstance(node, ObjectTypeDefinitionNode):
             for graph in types[name].graphs:
                 found[name][graph].add(name)
-            memberships = _implementations(node, document, types)
-            for abstract, graph in memberships:
-                found.get(abstract, {}).get(graph, set()).add(name)
+            for graph, interfaces in types[name].interfaces.items():
+                for interface in interfaces:
+                    found.get(interface, {}).get(graph, set()).add(name)
         elif isinstance(node, UnionTypeDefinitionNode):
             for member, graph in _members(node, document, types):
                 found[name].get(graph, set()).add(member)
@@ -130,6 +130,8 @@ def _type(node: TypeDefinitionNode, document: SupergraphDocument) -> TypeDefinit
         fields=fields,
         is_inaccessible=document.has(node, "inaccessible"),
         contexts=_contexts(node, graphs, document),
+        interfaces=_interfaces(node, graphs, document),
+        values=_values(node, graphs, document),
     )
 
 
@@ -206,21 +208,39 @@ def _contexts(
     return contexts
 
 
-def _implementations(
-    node: ObjectTypeDefinitionNode,
+def _interfaces(
+    node: TypeDefinitionNode,
+    graphs: Mapping[str, TypeInGraph],
     document: SupergraphDocument,
-    types: Mapping[str, TypeDefinition],
-) -> Iterator[tuple[str, str]]:
-    """Yield each interface and a subgraph in which the object implements it."""
+) -> dict[str, tuple[str, ...]]:
+    """Return the interfaces that a type implements, by subgraph."""
     name = node.name.value
+    found: dict[str, tuple[str, ...]] = {}
     stated = list(document.joins(node, "implements"))
     for arguments in stated:
         graph = document.graph_of(arguments, name)
         if graph is not None:
-            yield str(arguments.get("interface")), graph
-    for interface in () if stated else node.interfaces or ():
-        for graph in types[name].graphs:
-            yield interface.name.value, graph
+            found[graph] = (*found.get(graph, ()), str(arguments.get("interface")))
+    plain = tuple(i.name.value for i in getattr(node, "interfaces", None) or ())
+    return dict.fromkeys(graphs, plain) if plain and not stated else found
+
+
+def _values(
+    node: TypeDefinitionNode,
+    graphs: Mapping[str, TypeInGraph],
+    document: SupergraphDocument,
+) -> dict[str, tuple[str, ...]]:
+    """Return the subgraphs that know each value of an enum."""
+    if not isinstance(node, EnumTypeDefinitionNode):
+        return {}
+    values: dict[str, tuple[str, ...]] = {}
+    for value in node.values or ():
+        coordinate = f"{node.name.value}.{value.name.value}"
+        stated = list(document.joins(value, "enumValue"))
+        known = (document.graph_of(arguments, coordinate) for arguments in stated)
+        in_graphs = tuple(graph for graph in known if graph is not None)
+        values[value.name.value] = in_graphs if stated else tuple(graphs)
+    return values
 
 
 def _members(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from graphql import print_ast
+
 from graphgw.errors import ConfigurationError
 from graphgw.federation import read_core, read_join
 from graphgw.federation.api_schema import (
@@ -70,4 +72,5 @@ def read_supergraph(sdl: str) -> Supergraph:
         rules=read_rules(document),
         sdl=sdl,
         hash=sha256(sdl.encode()).hexdigest()[:16],
+        directives={name: print_ast(node) for name, node in document.composed.items()},
     )

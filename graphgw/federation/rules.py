@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from graphgw.federation.links import Links, directive_arguments, link_from_arguments
+from graphgw.federation.rule_definitions import RULE_NAMES
 from graphgw.federation.supergraph import AppliedDirective
 
 if TYPE_CHECKING:
@@ -14,28 +15,7 @@ if TYPE_CHECKING:
     from graphgw.federation.supergraph_document import SupergraphDocument
     from graphgw.types import JSON
 
-__all__ = ["RULE_NAMES", "coordinates", "read_rules"]
-
-RULE_NAMES: Final = frozenset(
-    {
-        "allowIps",
-        "authenticated",
-        "cacheControl",
-        "cacheInvalidation",
-        "cacheTag",
-        "cost",
-        "inaccessible",
-        "listSize",
-        "owner",
-        "policy",
-        "rateLimit",
-        "requiresScopes",
-        "rowPolicy",
-        "sunset",
-        "tag",
-    }
-)
-"""Canonical names of the directives that the gateway acts on."""
+__all__ = ["coordinates", "read_rules"]
 
 
 def read_rules(
@@ -48,11 +28,12 @@ def read_rules(
     is set only where the SDL says which subgraph a directive comes from.
     """
     carried = _links_by_graph(document)
+    known = RULE_NAMES.union(document.composed)
     rules: dict[str, tuple[AppliedDirective, ...]] = {}
     for definition in document.types:
         for coordinate, node in coordinates(definition):
             found: list[AppliedDirective] = []
-            for applied in _applied(node, document, carried):
+            for applied in _applied(node, document, carried, known):
                 if applied not in found:
                     found.append(applied)
             if found:
@@ -74,11 +55,14 @@ def coordinates(definition: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _applied(
-    node: Any, document: SupergraphDocument, carried: dict[str, Links]
+    node: Any,
+    document: SupergraphDocument,
+    carried: dict[str, Links],
+    known: frozenset[str],
 ) -> Iterator[AppliedDirective]:
     for directive in node.directives or ():
         meaning = document.links.directive(directive.name.value)
-        if meaning.name in RULE_NAMES and not meaning.is_in("join"):
+        if meaning.name in known and not meaning.is_in("join"):
             yield AppliedDirective(meaning.name, directive_arguments(directive))
     for arguments in document.joins(node, "directive"):
         yield from _carried(arguments, document, carried)

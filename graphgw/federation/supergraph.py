@@ -120,6 +120,10 @@ class TypeDefinition:
     is_inaccessible: bool = False
     contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the contexts set here (``@context``), by subgraph id."""
+    interfaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The interfaces that the type implements, by subgraph id."""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The subgraphs that know each value of an enum."""
 
     @property
     def is_composite(self) -> bool:
@@ -158,6 +162,8 @@ class Supergraph:
     """Policy directives by coordinate: ``Type`` or ``Type.field``."""
     sdl: str = field(repr=False)
     hash: str = ""
+    directives: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Definitions of the composed directives that the gateway gives no meaning."""
 
     def possible_types(
         self, type_name: str, graph: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from graphql import (
@@ -20,13 +20,18 @@ from graphql import (
 )
 
 from graphgw.errors import ConfigurationError, Problem
-from graphgw.federation.api_schema import named_type
+from graphgw.federation.api_schema import (
+    KEPT_DIRECTIVES,
+    TYPE_SYSTEM_LOCATIONS,
+    named_type,
+)
 from graphgw.federation.links import (
     APOLLO,
     directive_arguments,
     read_links,
     schema_nodes,
 )
+from graphgw.federation.rule_definitions import RULE_NAMES
 from graphgw.federation.supergraph import Graph
 
 if TYPE_CHECKING:
@@ -57,6 +62,8 @@ _KNOWN_SPECS: Final[dict[str, frozenset[tuple[int, int]] | None]] = {
 }
 """Specifications the gateway knows, and the versions where not any will do."""
 
+_MACHINERY: Final = KEPT_DIRECTIVES | {"link", "core", "skip", "include"}
+
 _JOIN_DIRECTIVES: Final = frozenset(
     {
         "directive",
@@ -82,6 +89,8 @@ class SupergraphDocument:
     schema: SchemaDefinitionNode
     types: tuple[TypeDefinitionNode, ...]
     directives: tuple[DirectiveDefinitionNode, ...]
+    composed: Mapping[str, DirectiveDefinitionNode] = field(default_factory=dict)
+    """Other subgraph directives that reached the supergraph, by canonical name."""
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -170,8 +179,25 @@ def _sorted_out(document: DocumentNode, links: Links, join: Link) -> SupergraphD
         schema=_schema_definition(document, root_types),
         types=tuple(_used(own, directives, set(root_types.values()), links)),
         directives=directives,
+        composed=dict(_composed(document, links)),
         problems=problems,
     )
+
+
+def _composed(
+    document: DocumentNode, links: Links
+) -> Iterator[tuple[str, DirectiveDefinitionNode]]:
+    """Yield directives of the subgraphs' own that apply to parts of the schema."""
+    for node in document.definitions:
+        if not isinstance(node, DirectiveDefinitionNode):
+            continue
+        meaning = links.directive(node.name.value)
+        is_machinery = meaning.link is not None and meaning.link.is_apollo
+        name = meaning.name
+        if is_machinery or name in RULE_NAMES or name in _MACHINERY:
+            continue
+        if any(location.value in TYPE_SYSTEM_LOCATIONS for location in node.locations):
+            yield name, replace(node, name=NameNode(value=name))
 
 
 def _unknown_specs(links: Iterable[Link]) -> Iterator[Problem]:
