@@ -12,6 +12,7 @@ GraphGWError
 │   ├── UnauthorizedError            UNAUTHORIZED_FIELD_OR_TYPE
 │   ├── RateLimitedError             RATE_LIMITED
 │   └── PlanningError                PLANNING_FAILED, PLANNING_TIMEOUT
+├── ResolverError                    a resolver's own words for the client
 ├── SourceError                      one fetch failed; becomes a partial response
 │   ├── SourceTimeoutError           SOURCE_TIMEOUT
 │   ├── SourceUnreachableError       SOURCE_UNREACHABLE
@@ -51,6 +52,7 @@ __all__ = [
     "Problem",
     "RateLimitedError",
     "RequestError",
+    "ResolverError",
     "SchemaChangedError",
     "SourceAnswerTooLargeError",
     "SourceBadAnswerError",
@@ -81,6 +83,7 @@ ERROR_CODES: Final[dict[str, str]] = {
     "SOURCE_BAD_ANSWER": "A backend's answer could not be understood.",
     "SOURCE_ANSWER_TOO_LARGE": "A backend's answer was larger than allowed.",
     "SOURCE_OVERLOADED": "A backend has too many requests in flight.",
+    "RESOLVER_ERROR": "A resolver refused, for a reason of its own.",
     "DEADLINE_EXCEEDED": "The operation's time is up.",
     "SCHEMA_CHANGED": "The schema changed and the subscription no longer fits.",
     "CONFIGURATION_INVALID": "The gateway's configuration is wrong.",
@@ -220,6 +223,26 @@ class PlanningError(RequestError):
     def __init__(self, message: str, *, timeout: bool = False) -> None:
         super().__init__(message)
         self.error_code = "PLANNING_TIMEOUT" if timeout else self.code
+
+
+class ResolverError(GraphGWError):
+    """A resolver's own words for the client: message, code and extensions are shown.
+
+    Any other exception of a resolver is masked.
+    """
+
+    code = "RESOLVER_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        extensions: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error_code = code or self.code
+        self.extensions = extensions or {}
 
 
 class SourceError(GraphGWError):
