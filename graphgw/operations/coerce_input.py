@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         GraphQLNamedInputType,
     )
 
-    from graphgw.types import JSON
+    from graphgw.types import JSON, JSONObject
 
     Coercer: TypeAlias = Callable[[JSON], JSON]
 
@@ -159,11 +159,8 @@ def _input_object(type_: GraphQLInputObjectType, known: dict[str, Coercer]) -> C
                     f"Expected value of type '{type_}' not to include unknown field"
                     f" '{name[:200]}', found: {inspect(value)}."
                 )
-        if type_.is_one_of and (len(value) != 1 or next(iter(value.values())) is None):
-            raise InvalidInputError(
-                f"Within OneOf Input Object type '{type_}', exactly one field"
-                " must be specified, and the value for that field must be non-null."
-            )
+        if type_.is_one_of:
+            _check_one_of(type_, value)
         return result
 
     known[type_.name] = members
@@ -173,6 +170,19 @@ def _input_object(type_: GraphQLInputObjectType, known: dict[str, Coercer]) -> C
         is_required = isinstance(field.type, GraphQLNonNull)
         steps.append((name, coerce, default, is_required))
     return members
+
+
+def _check_one_of(type_: GraphQLInputObjectType, value: JSONObject) -> None:
+    """Refuse what is not exactly one member with a value."""
+    error = InvalidInputError(
+        f"Within OneOf Input Object type '{type_}', exactly one field"
+        " must be specified, and the value for that field must be non-null."
+    )
+    if len(value) != 1:
+        raise error
+    (name,) = value
+    if value[name] is None:
+        raise error.below(f".{name}")
 
 
 def _refuse(type_: Any, value: JSON) -> InvalidInputError:

@@ -37,8 +37,9 @@ _TOKEN: Final = re.compile(
 def check_text(text: str, limits: LimitSettings) -> None:
     """Refuse a text that is too long, has too many tokens or nests too deeply.
 
-    Comments count as tokens, for the parser keeps them. Reads up to the first thing that is not a token, where the parser stops too;
-    needs no recursion and time that is linear in the text.
+    Comments count as tokens, for the parser keeps them. Reads up to the first thing
+    that is not a token, where the parser stops too; needs no recursion and time that
+    is linear in the text.
 
     Raises:
         LimitError: A limit is exceeded.

@@ -67,6 +67,8 @@ class Operation:
     ``introspection``. ``literals`` holds the hoisted literals as JSON input values
     under the variable names that replaced them; they are also declared in
     ``variables``. Operations that differ only in literals share a fingerprint.
+    ``introspection_places`` are the indexes at which the introspection fields stand
+    among all root fields; where it is empty, they come last.
     """
 
     kind: OperationKind
@@ -76,3 +78,4 @@ class Operation:
     variables: tuple[VariableDefinition, ...]
     literals: Mapping[str, JSON] = field(repr=False)
     fingerprint: str
+    introspection_places: tuple[int, ...] = ()

@@ -130,7 +130,7 @@ class _Search:
                 if conflict is not None:
                     self._report(path, key, *conflict)
                     break
-                self.same_fields(_scopes_of(meeting), (*path, key))
+                self.same_fields(_scopes_of(meeting), _below(path, key, meeting))
 
     def same_shapes(self, scopes: Sequence[_Scope], path: tuple[str, ...]) -> None:
         """Look for fields under one key whose values differ in shape."""
@@ -142,14 +142,14 @@ class _Search:
             first = fields[0]
             for other in fields[1:]:
                 if _shapes_differ(first.type, other.type):
+                    one, two = _in_order(first, other)
                     reason = (
-                        f"they return conflicting types '{first.type}'"
-                        f" and '{other.type}'"
+                        f"they return conflicting types '{one.type}' and '{two.type}'"
                     )
-                    self._report(path, key, reason, first, other)
+                    self._report(path, key, reason, one, two)
                     break
             else:
-                self.same_shapes(_scopes_of(fields), (*path, key))
+                self.same_shapes(_scopes_of(fields), _below(path, key, fields))
 
     def _is_new(self, question: str, scopes: Sequence[_Scope]) -> bool:
         self._budget.check()
@@ -170,7 +170,7 @@ class _Search:
             for selected in fields:
                 key = (selected.node.alias or selected.node.name).value
                 groups.setdefault(key, []).append(selected)
-            for name in names:
+            for name in reversed(names):
                 if name not in spread and name in self._fragments:
                     spread.add(name)
                     fragment = self._fragments[name]
@@ -198,18 +198,19 @@ class _Search:
     def _open(
         self, scope: _Scope
     ) -> Iterator[tuple[FieldNode | FragmentSpreadNode, GraphQLNamedType | None]]:
-        stack = [(scope.node, scope.parent)]
+        stack = [(iter(scope.node.selections), scope.parent)]
         while stack:
-            node, parent = stack.pop()
-            for selection in node.selections:
-                if isinstance(selection, InlineFragmentNode):
-                    inner = parent
-                    if selection.type_condition is not None:
-                        name = selection.type_condition.name.value
-                        inner = self._schema.get_type(name)
-                    stack.append((selection.selection_set, inner))
-                elif isinstance(selection, FieldNode | FragmentSpreadNode):
-                    yield selection, parent
+            selections, parent = stack[-1]
+            selection = next(selections, None)
+            if selection is None:
+                stack.pop()
+            elif isinstance(selection, InlineFragmentNode):
+                inner = parent
+                if selection.type_condition is not None:
+                    inner = self._schema.get_type(selection.type_condition.name.value)
+                stack.append((iter(selection.selection_set.selections), inner))
+            elif isinstance(selection, FieldNode | FragmentSpreadNode):
+                yield selection, parent
 
     def _first_other(
         self, fields: Sequence[_Selected]
@@ -219,12 +220,16 @@ class _Search:
         name = first.node.name.value
         for other in fields[1:]:
             if other.node.name.value != name:
-                reason = f"'{name}' and '{other.node.name.value}' are different fields"
-                return reason, first, other
+                one, two = _in_order(first, other)
+                reason = (
+                    f"'{one.node.name.value}' and '{two.node.name.value}'"
+                    " are different fields"
+                )
+                return reason, one, two
             if (first.node.arguments or other.node.arguments) and (
                 self._arguments_of(first.node) != self._arguments_of(other.node)
             ):
-                return "they have differing arguments", first, other
+                return "they have differing arguments", *_in_order(first, other)
         return None
 
     def _arguments_of(self, node: FieldNode) -> tuple[tuple[str, str], ...]:
@@ -259,6 +264,22 @@ class _Search:
 
 def _scopes_of(fields: Iterable[_Selected]) -> list[_Scope]:
     return [field.scope for field in fields if field.scope is not None]
+
+
+def _in_order(first: _Selected, other: _Selected) -> tuple[_Selected, _Selected]:
+    """Return two fields as they stand in the text."""
+    starts = [field.node.loc.start if field.node.loc else 0 for field in (first, other)]
+    return (first, other) if starts[0] <= starts[1] else (other, first)
+
+
+def _below(
+    path: tuple[str, ...], key: str, fields: Sequence[_Selected]
+) -> tuple[str, ...]:
+    """Return the keys that a conflict further down is reported under.
+
+    It starts at the outermost field that is selected more than once.
+    """
+    return (*path, key) if path or len(fields) > 1 else ()
 
 
 def _split_by_parent(fields: list[_Selected]) -> Iterator[list[_Selected]]:
