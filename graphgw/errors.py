@@ -14,6 +14,8 @@ GraphGWError
 │   └── PlanningError                PLANNING_FAILED, PLANNING_TIMEOUT
 ├── ResolverError                    a resolver's own words for the client
 ├── SourceError                      one fetch failed; becomes a partial response
+│   ├── SourceDisconnectedError      the connection broke before the whole answer came
+│   ├── SourceRateLimitedError       RATE_LIMITED, by the backend
 │   ├── SourceTimeoutError           SOURCE_TIMEOUT
 │   ├── SourceUnreachableError       SOURCE_UNREACHABLE
 │   ├── SourceBadAnswerError         SOURCE_BAD_ANSWER
@@ -56,8 +58,10 @@ __all__ = [
     "SchemaChangedError",
     "SourceAnswerTooLargeError",
     "SourceBadAnswerError",
+    "SourceDisconnectedError",
     "SourceError",
     "SourceOverloadedError",
+    "SourceRateLimitedError",
     "SourceTimeoutError",
     "SourceUnreachableError",
     "UnauthenticatedError",
@@ -249,17 +253,42 @@ class SourceError(GraphGWError):
     """One fetch failed; it becomes a partial response.
 
     The message may be shown to clients: it names the source and what happened,
-    never the backend's own words. ``status`` is the backend's HTTP status, if any.
+    never the backend's own words. ``status`` is the backend's HTTP status or the
+    name of its gRPC code, if any; ``detail`` is what the backend said, for resolvers
+    only; ``retry_after`` are the seconds it wants to be left alone, if it said so.
     """
 
     code = "SOURCE_ERROR"
 
     def __init__(
-        self, message: str, *, source: str | None = None, status: int | None = None
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        status: int | str | None = None,
+        detail: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.source = source
         self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def grpc_code(self) -> str | None:
+        """The name of the gRPC code, such as ``"NOT_FOUND"``."""
+        return self.status if isinstance(self.status, str) else None
+
+
+class SourceDisconnectedError(SourceError):
+    """The connection broke before the whole answer came."""
+
+
+class SourceRateLimitedError(SourceError):
+    """A backend's own rate limit is used up."""
+
+    code = "RATE_LIMITED"
 
 
 class SourceTimeoutError(SourceError):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from graphgw.telemetry.observer import NO_OBSERVER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from graphgw.telemetry.observer import Observer
     from graphgw.types import Deadline
 
 __all__ = ["HTTPRequest", "HTTPResponse", "Transport"]
@@ -18,7 +21,8 @@ class HTTPRequest:
     """A request to a backend.
 
     ``url`` is absolute. ``source`` names the service in errors and metrics.
-    ``is_idempotent`` allows one retry where no byte of an answer came.
+    ``is_idempotent`` allows one retry where no byte of an answer came. ``observer``
+    is told of the call under the name ``endpoint``, which must not vary with keys.
     """
 
     method: str
@@ -28,6 +32,8 @@ class HTTPRequest:
     body: bytes = field(default=b"", repr=False)
     source: str = ""
     is_idempotent: bool = False
+    endpoint: str = ""
+    observer: Observer = field(default=NO_OBSERVER, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

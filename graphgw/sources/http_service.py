@@ -1,0 +1,295 @@
+"""One HTTP backend: builds requests, guards calls, reads JSON answers."""
+
+from __future__ import annotations
+
+import email.utils
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from graphgw.errors import (
+    SourceBadAnswerError,
+    SourceError,
+    SourceRateLimitedError,
+)
+from graphgw.sources.deadlines import shorten
+from graphgw.sources.guard import Guard
+from graphgw.sources.headers import select_headers
+from graphgw.sources.protocol import HTTPRequest
+from graphgw.sources.urls import build_query, expand_template
+from graphgw.types import SYSTEM_CLOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphgw.context import RequestContext
+    from graphgw.sources.protocol import HTTPResponse, Transport
+    from graphgw.sources.settings import ServiceSettings
+    from graphgw.sources.urls import Params
+    from graphgw.types import JSON, Clock, Deadline
+
+__all__ = ["RAISE", "HTTPService"]
+
+RAISE: Final[Any] = object()
+"""The value of ``missing`` that makes a 404 an error."""
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_NO_CONTENT: Final = frozenset({204, 205})
+_NOT_FOUND: Final = 404
+_TOO_MANY: Final = 429
+_RETRIED: Final = frozenset({429, 502, 503, 504})
+_DETAIL_BYTES: Final = 16 * 1024
+
+
+class HTTPService:
+    """One HTTP backend, called within its limits.
+
+    It is a ``Transport`` itself: ``send`` guards any request, ``request`` and
+    ``get`` speak JSON on top. It lives as long as the gateway's connections.
+    """
+
+    __slots__ = (
+        "_base",
+        "_clock",
+        "_fixed_headers",
+        "_forward",
+        "_transport",
+        "guard",
+        "settings",
+    )
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        transport: Transport,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        guard: Guard | None = None,
+    ) -> None:
+        self.settings = settings
+        self.guard = guard or Guard(settings, clock=clock)
+        self._clock = clock
+        self._transport = transport
+        self._base = settings.url.rstrip("/")
+        self._fixed_headers = (
+            ("accept", "application/json"),
+            *((name.lower(), value) for name, value in settings.headers),
+        )
+        self._forward = tuple(name.lower() for name in settings.forward_headers)
+
+    async def get(
+        self,
+        path: str,
+        context: RequestContext,
+        *,
+        params: Params | None = None,
+        values: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing: Any = RAISE,
+    ) -> JSON:
+        """Read JSON; see ``request``."""
+        return await self.request(
+            "GET",
+            path,
+            context,
+            params=params,
+            values=values,
+            headers=headers,
+            missing=missing,
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        context: RequestContext,
+        *,
+        json: JSON = None,
+        params: Params | None = None,
+        values: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing: Any = RAISE,
+    ) -> JSON:
+        """Call the service and return the decoded JSON of its answer.
+
+        Args:
+            method: In capitals. Only ``GET`` and ``HEAD`` are ever tried again.
+            path: After the base URL; ``{name}`` stands for one of ``values``. As
+                written it names the endpoint in metrics, so keys go in ``values``.
+            context: Gives the deadline, request id and forwarded headers.
+            json: The body, if any.
+            params: Query parameters.
+            values: What ``{name}`` in the path stands for; percent-encoded.
+            headers: Headers of this call.
+            missing: What to return where the service answers 404, instead of an
+                error.
+
+        Returns:
+            The decoded answer; ``None`` where it has no content (204).
+
+        Raises:
+            SourceError: The call failed; ``status`` tells what the service said.
+        """
+        request = HTTPRequest(
+            method,
+            self._build_url(path, params, values),
+            shorten(context.deadline, self.settings.timeout),
+            self._build_headers(context, headers, has_body=json is not None),
+            b"" if json is None else orjson.dumps(json),
+            self.settings.name,
+            method in _SAFE_METHODS,
+            f"{method} {path.partition('?')[0]}",
+            context.observer,
+        )
+
+        async def attempt() -> tuple[str, JSON]:
+            response = await self._transport.send(self._stamp(request))
+            if response.status == _NOT_FOUND and missing is not RAISE:
+                return "404", missing
+            return str(response.status), self._read_json(response)
+
+        return await self.guard.run(
+            attempt,
+            endpoint=request.endpoint,
+            deadline=request.deadline,
+            observer=request.observer,
+            is_idempotent=request.is_idempotent,
+        )
+
+    async def send(self, request: HTTPRequest) -> HTTPResponse:
+        """Send a request within the service's limits; any status is an answer.
+
+        A read that is answered with 429, 502, 503 or 504 is tried again first. The
+        time is bounded by the request's deadline and the service's timeout.
+        """
+        last: HTTPResponse | None = None
+
+        async def attempt() -> tuple[str, HTTPResponse]:
+            nonlocal last
+            last = None
+            response = await self._transport.send(self._stamp(request))
+            if response.status >= 500 or response.status in _RETRIED:  # noqa: PLR2004
+                last = response
+                raise self._status_error(response)
+            return str(response.status), response
+
+        request = _with_deadline(
+            request, shorten(request.deadline, self.settings.timeout)
+        )
+        try:
+            return await self.guard.run(
+                attempt,
+                endpoint=request.endpoint,
+                deadline=request.deadline,
+                observer=request.observer,
+                is_idempotent=request.is_idempotent,
+            )
+        except SourceError:
+            if last is not None:
+                return last
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+    def _build_url(
+        self, path: str, params: Params | None, values: Params | None
+    ) -> str:
+        url = self._base + (expand_template(path, values) if values else path)
+        if params and (query := build_query(params)):
+            url += ("&" if "?" in url else "?") + query
+        return url
+
+    def _build_headers(
+        self,
+        context: RequestContext,
+        headers: Mapping[str, str] | None,
+        *,
+        has_body: bool,
+    ) -> tuple[tuple[str, str], ...]:
+        built = [*self._fixed_headers]
+        if has_body:
+            built.append(("content-type", "application/json"))
+        name = self.settings.request_id_header
+        if name is not None and context.request_id:
+            built.append((name, context.request_id))
+        if self._forward:
+            built.extend(select_headers(context.headers, self._forward))
+        if headers:
+            built.extend((name.lower(), value) for name, value in headers.items())
+        return tuple(built)
+
+    def _stamp(self, request: HTTPRequest) -> HTTPRequest:
+        """Add what is left of the time; it shrinks from attempt to attempt."""
+        name = self.settings.deadline_header
+        if name is None:
+            return request
+        left = max(1, int(request.deadline.remaining() * 1000))
+        return HTTPRequest(
+            request.method,
+            request.url,
+            request.deadline,
+            (*request.headers, (name, str(left))),
+            request.body,
+            request.source,
+            request.is_idempotent,
+        )
+
+    def _read_json(self, response: HTTPResponse) -> JSON:
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
+            raise self._status_error(response)
+        if response.status in _NO_CONTENT:
+            return None
+        kind = response.headers.get("content-type", "").partition(";")[0].strip()
+        if kind != "application/json" and not kind.lower().endswith(("/json", "+json")):
+            raise self._bad_answer(response, "what is not JSON")
+        try:
+            return orjson.loads(response.body)
+        except orjson.JSONDecodeError as error:
+            raise self._bad_answer(response, "JSON that is damaged") from error
+
+    def _bad_answer(self, response: HTTPResponse, what: str) -> SourceBadAnswerError:
+        name = self.settings.name
+        return SourceBadAnswerError(
+            f'service "{name}" answered {what}', source=name, detail=_detail(response)
+        )
+
+    def _status_error(self, response: HTTPResponse) -> SourceError:
+        name, status = self.settings.name, response.status
+        kind = SourceRateLimitedError if status == _TOO_MANY else SourceError
+        return kind(
+            f'service "{name}" answered {status}',
+            source=name,
+            status=status,
+            detail=_detail(response),
+            retry_after=self._read_retry_after(response),
+        )
+
+    def _read_retry_after(self, response: HTTPResponse) -> float | None:
+        text = response.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:10])
+        try:
+            at = email.utils.parsedate_to_datetime(text)
+        except (TypeError, ValueError):
+            return None
+        return max(0.0, at.timestamp() - self._clock.time())
+
+
+def _detail(response: HTTPResponse) -> str:
+    return response.body[:_DETAIL_BYTES].decode("utf-8", "replace")
+
+
+def _with_deadline(request: HTTPRequest, deadline: Deadline) -> HTTPRequest:
+    return HTTPRequest(
+        request.method,
+        request.url,
+        deadline,
+        request.headers,
+        request.body,
+        request.source,
+        request.is_idempotent,
+        request.endpoint,
+        request.observer,
+    )
