@@ -6,6 +6,7 @@ waits for the fetches that deliver its inputs.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphgw.federation.selection import TYPENAME, Field, Fragment
@@ -94,9 +95,9 @@ def _needed(
 ) -> list[Goal]:
     """Collect the goals that are wanted and those that their jumps wait for."""
     found: dict[Goal, None] = {}
-    todo = list(wanted)
+    todo = deque(wanted)
     while todo:
-        goal = todo.pop()
+        goal = todo.popleft()
         if goal in found:
             continue
         found[goal] = None

@@ -81,7 +81,7 @@ def build_output(
             if key not in part.fields:
                 field = _Field(key, goal.name, goal.arguments, type_, goal.order, None)
                 part.fields[key] = field
-    renames = tuple(_separate(graph, [output], ()))
+    renames = tuple(dict.fromkeys(_separate(graph, [output], ())))
     return tuple(_selections(output, frozenset())), renames
 
 

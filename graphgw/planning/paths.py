@@ -168,12 +168,14 @@ class Place:
     def child(self, field: Field, order: int, key: str | None) -> Slot:
         """Return the slot of a composite field, one for each response key.
 
-        Without a key any slot with the same field will do.
+        Without a key any slot with the same field will do; one that so far only
+        conditions needed takes on the client's key.
         """
         identity = (field.name, field.arguments)
         slots = self._slots.setdefault(identity, [])
         for slot in slots:
-            if key is None or slot.key == key:
+            if key is None or slot.key is None or slot.key == key:
+                slot.key = slot.key or key
                 return slot
         graph = self.slot.graph
         found = graph.supergraph.field_of(self.type_name, field.name)
@@ -233,12 +235,11 @@ class Place:
             node = path.node
             if not path.runtime & wanted:
                 continue
-            if node.is_abstract and not path.runtime <= wanted:
+            if node.is_abstract and node.type_name != self.type_name:
                 here = graph.supergraph.types[self.type_name].graphs
-                if node.graph_id not in here:
+                known = here.get(node.graph_id)
+                if known is None or known.is_interface_object:
                     continue
-                node = graph.cast(node, self.type_name)
-            elif node.is_abstract and len(wanted) == 1:
                 node = graph.cast(node, self.type_name)
             paths.append(Path("cast", self, node, parent=path))
         return paths

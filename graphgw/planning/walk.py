@@ -40,6 +40,7 @@ class Walk:
         self._stack: dict[object, int] = {}
         self._lowest = 0
         self._order = 0
+        self._orders: dict[int, int] = {}
 
     def lay_out(
         self, place: Place, selections: Selections, *, is_client: bool = False
@@ -51,6 +52,8 @@ class Walk:
         """
         self.budget.check()
         if is_client:
+            if not self._orders:
+                self._number(selections)
             self._register(place, selections)
             if not self._is_consistent(place, selections):
                 return None
@@ -136,32 +139,39 @@ class Walk:
 
     # Fields
 
+    def _number(self, selections: Selections) -> None:
+        """Number the client's fields in the order in which they are written."""
+        for selection in selections:
+            self._order += 1
+            self._orders.setdefault(id(selection), self._order)
+            self._number(selection.selections)
+
     def _register(self, place: Place, selections: Selections) -> None:
         """Give the client's fields their response keys before conditions want any."""
         for selection in selections:
             if not isinstance(selection, Field):
                 continue
-            self._order += 1
+            order = self._orders[id(selection)]
             key = selection.response_key
             identity = (selection.name, selection.arguments)
             if selection.name == "__typename":
-                self._register_typename(place, selection)
+                self._register_typename(place, selection, order)
             elif selection.selections:
-                slot = place.child(selection, self._order, key)
-                slot.order = min(slot.order, self._order)
+                slot = place.child(selection, order, key)
+                slot.order = min(slot.order, order)
                 place.slot.take(key, identity)
             else:
                 goal = place.goal(*identity)
-                if not goal.keys:
-                    goal.order = self._order
+                if not goal.keys or goal.order > order:
+                    goal.order = order
                 if key not in goal.keys:
                     goal.keys.append(key)
                 place.slot.take(key, identity)
 
-    def _register_typename(self, place: Place, field: Field) -> None:
+    def _register_typename(self, place: Place, field: Field, order: int) -> None:
         goal = self._typename_goal(place, field)
         if goal.order < 0:
-            goal.order = self._order
+            goal.order = order
         key = field.response_key
         if not key.startswith("__") and key not in goal.keys:
             goal.keys.append(key)
@@ -221,7 +231,7 @@ class Walk:
                 goal.order = self._next_internal()
             return self._checked(goal)
         key = field.response_key if is_client else None
-        order = self._order if is_client else self._next_internal()
+        order = self._orders[id(field)] if is_client else self._next_internal()
         slot = place.child(field, order, key)
         reachable = [path for path in slot.place.paths if self.can_take(path)]
         fields = [path for path in reachable if path.kind == "field"]
@@ -252,7 +262,9 @@ class Walk:
 
     def _checked(self, goal: Goal) -> tuple[Goal] | None:
         if goal.order < 0:
-            goal.order = self._next_internal()
+            is_typename = goal.name == "__typename"
+            order = goal.place.slot.order if is_typename else self._next_internal()
+            goal.order = order
         if self.can_reach(goal):
             return (goal,)
         self._explain(goal.place, goal.name)
