@@ -1,0 +1,154 @@
+"""Compile a query plan: everything that is the same for every run of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from graphgw.execution.fetch_errors import answer_keys, build_error_map
+from graphgw.execution.fetch_keys import path_keys, top_keys
+from graphgw.execution.introspection import build_introspection
+from graphgw.execution.merge import build_merge_rules
+from graphgw.execution.project import build_projection
+from graphgw.execution.representations import build_collector
+from graphgw.execution.shape import build_shape
+from graphgw.federation.selection import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from graphgw.execution.fetch_errors import FetchErrorMap
+    from graphgw.execution.introspection import Introspection
+    from graphgw.execution.merge import MergeRule
+    from graphgw.execution.project import Projection
+    from graphgw.execution.representations import EntityCollector
+    from graphgw.execution.shape import ResponsePath
+    from graphgw.federation.supergraph import Supergraph
+    from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.planning.plan import Fetch, QueryPlan
+    from graphgw.subgraphs.protocol import PreparedFetch, Subgraph
+
+__all__ = ["CompiledFetch", "CompiledPlan", "compile_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFetch:
+    """One fetch, ready to run.
+
+    ``index`` is its place in the plan and ``followers`` the places of those that
+    wait for it. ``collector`` is set for an entity fetch.
+    """
+
+    index: int
+    fetch: Fetch
+    subgraph: str
+    prepared: PreparedFetch = field(repr=False)
+    collector: EntityCollector | None = field(repr=False)
+    merge: MergeRule
+    errors: FetchErrorMap = field(repr=False)
+    followers: tuple[int, ...]
+    waits_for: int
+    is_root_mutation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPlan:
+    """A query plan prepared for repeated runs; holds no run-time state."""
+
+    plan: QueryPlan
+    fetches: tuple[CompiledFetch, ...]
+    projection: Projection = field(repr=False)
+    introspection: Introspection | None = field(repr=False)
+    key_order: tuple[str, ...] | None
+    """The client's order of root keys, where introspection stands among them."""
+
+    def code(self) -> str:
+        """Return all that was compiled, as text."""
+        return "\n\n".join(self._parts()) + "\n"
+
+    def _parts(self) -> Iterator[str]:
+        for compiled in self.fetches:
+            after = ", ".join(map(str, compiled.fetch.after))
+            waits = f", after {after}" if after else ""
+            yield f"# fetch {compiled.fetch.id}: {compiled.subgraph}{waits}"
+            if compiled.collector is not None:
+                yield compiled.collector.source
+            yield compiled.prepared.code().rstrip()
+        yield "# projection"
+        yield self.projection.source
+
+
+def compile_plan(
+    plan: QueryPlan,
+    operation: Operation,
+    supergraph: Supergraph,
+    subgraphs: Mapping[str, Subgraph],
+    refused: Collection[SelectionPath] = (),
+) -> CompiledPlan:
+    """Prepare a plan for repeated runs.
+
+    Args:
+        plan: The fetches; refused selections are not among them.
+        operation: The normalized operation as the client sent it.
+        supergraph: What the plan was made from.
+        subgraphs: Who answers, by graph id.
+        refused: Selections of ``operation`` that come out null.
+    """
+    keys = answer_keys(operation.selections)
+    rules = build_merge_rules(plan, supergraph)
+    places = {fetch.id: index for index, fetch in enumerate(plan.fetches)}
+    fetches = []
+    for index, fetch in enumerate(plan.fetches):
+        subgraph = subgraphs[fetch.graph]
+        fetches.append(
+            CompiledFetch(
+                index=index,
+                fetch=fetch,
+                subgraph=subgraph.name,
+                prepared=subgraph.prepare(fetch, operation.variables),
+                collector=build_collector(fetch, supergraph) if fetch.inputs else None,
+                merge=rules[index],
+                errors=build_error_map(fetch, subgraph.name, keys),
+                followers=tuple(
+                    places[other.id]
+                    for other in plan.fetches
+                    if fetch.id in other.after
+                ),
+                waits_for=len(set(fetch.after)),
+                is_root_mutation=fetch.kind == "mutation" and not fetch.inputs,
+            )
+        )
+    late = frozenset(_late_paths(plan))
+    shape = build_shape(operation, supergraph, refused=refused, late=late)
+    return CompiledPlan(
+        plan=plan,
+        fetches=tuple(fetches),
+        projection=build_projection(shape),
+        introspection=build_introspection(supergraph.api_schema, operation),
+        key_order=_key_order(operation),
+    )
+
+
+def _key_order(operation: Operation) -> tuple[str, ...] | None:
+    """Return the order of root keys where introspection is among them."""
+    if not operation.introspection:
+        return None
+    keys = [
+        selection.response_key
+        for selection in operation.selections
+        if isinstance(selection, Field)
+    ]
+    places = operation.introspection_places or (len(keys),) * len(
+        operation.introspection
+    )
+    for place, selection in zip(places, operation.introspection, strict=True):
+        keys.insert(place, selection.response_key)
+    return tuple(keys)
+
+
+def _late_paths(plan: QueryPlan) -> Iterator[ResponsePath]:
+    """Return the response paths of what entity fetches add to their entities."""
+    for fetch in plan.fetches:
+        if fetch.inputs:
+            for key in top_keys(fetch):
+                yield (*path_keys(fetch), key)

@@ -1,0 +1,114 @@
+"""The answer to one operation, in the GraphQL response format.
+
+See https://spec.graphql.org/draft/#sec-Response-Format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from graphgw.errors import (
+    BadUserInputError,
+    GraphGWError,
+    InvalidDocumentError,
+    PlanningError,
+    RequestError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from graphgw.errors import Location
+    from graphgw.types import JSONObject
+
+__all__ = ["GraphQLResponse", "refuse"]
+
+_SERIALIZE = orjson.OPT_NON_STR_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLResponse:
+    """Data, errors, extensions and HTTP headers of one answer.
+
+    Where ``has_data`` is false the operation was refused before it ran and the
+    answer has no ``data`` member. ``status`` is the HTTP status that
+    ``application/graphql-response+json`` demands.
+    """
+
+    data: Any
+    errors: Sequence[JSONObject] = ()
+    extensions: JSONObject | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    status: int = 200
+    has_data: bool = True
+    fetches: int = field(default=0, compare=False)
+
+    @property
+    def error_codes(self) -> tuple[str, ...]:
+        """The ``extensions.code`` of each error, in order."""
+        return tuple(error["extensions"]["code"] for error in self.errors)
+
+    def to_json(self) -> JSONObject:
+        """Return the answer as a JSON object; errors stand before the data."""
+        answer: JSONObject = {}
+        if self.errors:
+            answer["errors"] = list(self.errors)
+        if self.has_data:
+            answer["data"] = self.data
+        if self.extensions:
+            answer["extensions"] = self.extensions
+        return answer
+
+    def encode(self) -> bytes:
+        """Return the answer as UTF-8 JSON."""
+        return orjson.dumps(self.to_json(), option=_SERIALIZE)
+
+
+def refuse(error: GraphGWError) -> GraphQLResponse:
+    """Return the answer to an operation that never ran."""
+    status = error.status if isinstance(error, RequestError) else 500
+    return GraphQLResponse(
+        None,
+        errors=list(_entries(error)),
+        headers=_headers(error),
+        status=getattr(error, "http_status", status),
+        has_data=isinstance(error, PlanningError),
+    )
+
+
+def _entries(error: GraphGWError) -> Iterable[JSONObject]:
+    code = getattr(error, "error_code", error.code)
+    if isinstance(error, InvalidDocumentError | BadUserInputError):
+        for message, locations in error.errors:
+            yield _entry(message, code, locations)
+    elif isinstance(error, RequestError):
+        yield _entry(error.message, code, error.locations, error.extensions)
+    else:
+        yield _entry("Internal server error.", "INTERNAL_SERVER_ERROR", ())
+
+
+def _entry(
+    message: str,
+    code: str,
+    locations: Sequence[Location],
+    extensions: dict[str, object] | None = None,
+) -> JSONObject:
+    entry: JSONObject = {"message": message}
+    if locations:
+        entry["locations"] = [
+            {"line": place.line, "column": place.column} for place in locations
+        ]
+    entry["extensions"] = {**(extensions or {}), "code": code}
+    return entry
+
+
+def _headers(error: GraphGWError) -> tuple[tuple[str, str], ...]:
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        return (("retry-after", str(max(1, -int(-retry_after // 1)))),)
+    if getattr(error, "status", None) == 401:  # noqa: PLR2004 - HTTP's own number
+        return (("www-authenticate", "Bearer"),)
+    return ()

@@ -1,0 +1,263 @@
+"""Run a compiled plan: every fetch starts as soon as its inputs are there."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import NoneType
+from typing import TYPE_CHECKING, Final
+
+from graphgw.errors import (
+    DeadlineExceededError,
+    GraphGWError,
+    InternalError,
+    SourceBadAnswerError,
+    SourceError,
+)
+from graphgw.execution.merge import apply_renames, fold, merge_entities
+from graphgw.telemetry.events import FetchFinished, InternalFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphgw.context import RequestContext
+    from graphgw.execution.compile import CompiledFetch, CompiledPlan
+    from graphgw.execution.representations import Entities
+    from graphgw.subgraphs.protocol import FetchResult
+    from graphgw.types import JSON, JSONObject
+
+__all__ = ["ExecutionResult", "run_event", "run_plan"]
+
+_GRACE: Final = 0.05
+"""Seconds past the deadline in which a source may still say itself that it is late."""
+
+_ENTITY_TYPES: Final = frozenset({dict, NoneType})
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """What came of an operation: the client's data and its errors, ready to send."""
+
+    data: JSON
+    errors: list[JSONObject] = field(default_factory=list)
+
+
+async def run_plan(
+    compiled: CompiledPlan,
+    context: RequestContext,
+    variables: JSONObject,
+    *,
+    names_subgraphs: bool = False,
+) -> ExecutionResult:
+    """Run a plan once.
+
+    A fetch that fails nulls its own fields and is recorded; nothing else is lost.
+    What is not there at the context's deadline is given up.
+
+    Args:
+        compiled: The plan.
+        context: The request's context.
+        variables: JSON input values by name, hoisted literals among them.
+        names_subgraphs: Whether ``extensions.subgraph`` names who failed.
+    """
+    run = _Run(compiled, context, variables)
+    first = [found.index for found in compiled.fetches if not found.waits_for]
+    await run.execute(first)
+    return await run.result(names_subgraphs=names_subgraphs)
+
+
+async def run_event(
+    compiled: CompiledPlan,
+    context: RequestContext,
+    variables: JSONObject,
+    event: FetchResult,
+    *,
+    names_subgraphs: bool = False,
+) -> ExecutionResult:
+    """Answer one subscription event: the answer of the plan's first fetch is given."""
+    run = _Run(compiled, context, variables)
+    run.take(compiled.fetches[0], event, None)
+    await run.execute(run.settle(0))
+    return await run.result(names_subgraphs=names_subgraphs)
+
+
+class _Run:
+    """One run of a plan: the response tree, and which fetches are done."""
+
+    __slots__ = (
+        "_compiled",
+        "_context",
+        "_errors",
+        "_highest",
+        "_running",
+        "_variables",
+        "_waits",
+        "tree",
+    )
+
+    def __init__(
+        self, compiled: CompiledPlan, context: RequestContext, variables: JSONObject
+    ) -> None:
+        self.tree: JSONObject = {}
+        self._compiled = compiled
+        self._context = context
+        self._variables = variables
+        self._waits = [found.waits_for for found in compiled.fetches]
+        self._errors: dict[int, list[JSONObject]] = {}
+        self._running: set[int] = set()
+        self._highest = -1
+
+    async def execute(self, ready: list[int]) -> None:
+        """Run the fetches that are ready, and all that follow, until the deadline."""
+        if not ready:
+            return
+        seconds = self._context.deadline.remaining() + _GRACE
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                await self._run_all(ready)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            for index in sorted(self._running):
+                late = self._compiled.fetches[index]
+                message = f'subgraph "{late.subgraph}" did not answer in time'
+                self._fail(late, message, DeadlineExceededError.code)
+
+    async def _run_all(self, ready: list[int]) -> None:
+        while len(ready) == 1:
+            await self._run_fetch(self._compiled.fetches[ready[0]])
+            ready = self.settle(ready[0])
+        if ready:
+            async with asyncio.TaskGroup() as group:
+                await self._run_several(ready, group)
+
+    async def _run_several(self, ready: list[int], group: asyncio.TaskGroup) -> None:
+        """Run the first fetch here and each other one in a task, then what follows."""
+        while ready:
+            for index in ready[1:]:
+                group.create_task(self._run_several([index], group))
+            await self._run_fetch(self._compiled.fetches[ready[0]])
+            ready = self.settle(ready[0])
+
+    def settle(self, index: int) -> list[int]:
+        """Note that a fetch is done; return those that waited for nothing else."""
+        ready = []
+        for follower in self._compiled.fetches[index].followers:
+            self._waits[follower] -= 1
+            if not self._waits[follower]:
+                ready.append(follower)
+        return ready
+
+    async def _run_fetch(self, compiled: CompiledFetch) -> None:
+        began = perf_counter()
+        self._running.add(compiled.index)
+        representations: Sequence[JSONObject] = ()
+        code: str | None = None
+        try:
+            entities: Entities | None = None
+            if compiled.collector is not None:
+                entities = compiled.collector.run(self.tree)
+                representations = entities.representations
+                if not representations:
+                    self._running.discard(compiled.index)
+                    return
+            result = await compiled.prepared.run(
+                self._context, self._variables, representations
+            )
+            self.take(compiled, result, entities)
+        except (SourceError, DeadlineExceededError) as error:
+            code = error.code
+            self._fail(compiled, error.message, code)
+        except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
+            code = InternalError.code
+            self._report(compiled, error)
+        self._running.discard(compiled.index)
+        self._context.observer.observe(
+            FetchFinished(
+                compiled.subgraph,
+                perf_counter() - began,
+                len(representations),
+                code,
+            )
+        )
+        if compiled.is_root_mutation:
+            self._reset_loaders()
+
+    def take(
+        self, compiled: CompiledFetch, result: FetchResult, entities: Entities | None
+    ) -> None:
+        """Merge a fetch's answer into the tree and record its errors.
+
+        Raises:
+            SourceBadAnswerError: The answer is not of the kind that was asked for.
+        """
+        data, rule = result.data, compiled.merge
+        wins = compiled.index < self._highest
+        if data is None:
+            pass
+        elif entities is None:
+            if data.__class__ is not dict:
+                raise _bad_answer(compiled)
+            if rule.renames:
+                apply_renames((data,), rule.renames)
+            if rule.is_deep:
+                fold(self.tree, data, wins=wins)
+            else:
+                self.tree.update(data)
+        else:
+            if (
+                data.__class__ is not list
+                or len(data) != len(entities.representations)
+                or not _ENTITY_TYPES.issuperset(map(type, data))
+            ):
+                raise _bad_answer(compiled)
+            if rule.renames:
+                apply_renames(data, rule.renames)
+            merge_entities(entities.targets, entities.positions, data, rule, wins=wins)
+        self._highest = max(self._highest, compiled.index)
+        if result.errors:
+            self._errors[compiled.index] = compiled.errors.entries(
+                result.errors, self.tree, entities, has_data=data is not None
+            )
+
+    async def result(self, *, names_subgraphs: bool) -> ExecutionResult:
+        """Project the tree to what the client asked for."""
+        errors = [
+            error for index in sorted(self._errors) for error in self._errors[index]
+        ]
+        if not names_subgraphs:
+            for error in errors:
+                del error["extensions"]["subgraph"]
+        data, found = self._compiled.projection.run(self.tree, errors)
+        introspection = self._compiled.introspection
+        if introspection is not None and data is not None:
+            data = {**data, **await introspection.run(self._variables)}
+            order = self._compiled.key_order or ()
+            data = {key: data[key] for key in order if key in data}
+        return ExecutionResult(data, errors + found)
+
+    def _fail(self, compiled: CompiledFetch, message: str, code: str) -> None:
+        self._errors[compiled.index] = compiled.errors.whole(message, code)
+
+    def _report(self, compiled: CompiledFetch, error: Exception) -> None:
+        where = f'fetch from subgraph "{compiled.subgraph}"'
+        context = self._context
+        context.observer.observe(InternalFailure(context.request_id, where, error))
+        self._fail(compiled, "Internal server error.", InternalError.code)
+
+    def _reset_loaders(self) -> None:
+        """Let the next mutation field read anew what this one may have changed."""
+        with suppress(InternalError):
+            reset = getattr(self._context.loaders, "reset", None)
+            if reset is not None:
+                reset()
+
+
+def _bad_answer(compiled: CompiledFetch) -> GraphGWError:
+    return SourceBadAnswerError(
+        f'subgraph "{compiled.subgraph}" did not answer what was asked',
+        source=compiled.subgraph,
+    )
