@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from graphgw.errors import PlanningError
 from graphgw.federation.selection import Field, Fragment
 from graphgw.planning.budget import Unlimited
+from graphgw.planning.build_plan import PlanBuilder
 from graphgw.planning.choice import Choice
 from graphgw.planning.fetch_graph import build_fetch_graph
 from graphgw.planning.merge import merge_fetches, sort_fetches
-from graphgw.planning.output import build_output
 from graphgw.planning.paths import Slot
-from graphgw.planning.plan import Fetch, QueryPlan
+from graphgw.planning.plan import QueryPlan
 from graphgw.planning.query_graph import QueryGraph
 from graphgw.planning.settings import PlanningSettings
 from graphgw.planning.walk import Walk, goals_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphgw.operations.operation import Operation
     from graphgw.planning.budget import Budget
     from graphgw.planning.fetch_graph import FetchNode
+    from graphgw.planning.plan import Fetch
 
 __all__ = ["Planner"]
 
@@ -151,33 +152,11 @@ class _Run:
 
     def fetches(self, groups: list[list[FetchNode]]) -> Iterator[Fetch]:
         """Turn fetch nodes into the plan's fetches, numbered in order."""
-        ids: dict[FetchNode, int] = {}
-        barrier: tuple[int, ...] = ()
+        builder = PlanBuilder(self.graph, self.kind)
         for group in groups:
-            done: set[int] = set()
-            waited: set[int] = set()
-            for node in sort_fetches(group):
-                self.budget.check()
-                after = _nearest(node, ids) or barrier
-                fetch = self._fetch(len(ids), node, after)
-                done.add(fetch.id)
-                waited.update(after)
-                ids[node] = fetch.id
-                yield fetch
-            barrier = tuple(sorted(done - waited))
-
-    def _fetch(self, id_: int, node: FetchNode, after: tuple[int, ...]) -> Fetch:
-        selections, renames = build_output(self.graph, node)
-        return Fetch(
-            id=id_,
-            graph=node.graph_id,
-            kind=self.kind if node.is_root else "query",
-            selections=selections,
-            path=node.path,
-            inputs=node.inputs,
-            after=after,
-            renames=renames,
-        )
+            self.budget.check()
+            builder.add(sort_fetches(group))
+        return iter(builder.fetches)
 
 
 def _without_typename(selections: Selections) -> Iterator[Field | Fragment]:
@@ -203,17 +182,3 @@ def _joined(groups: list[list[FetchNode]]) -> list[list[FetchNode]]:
                 continue
         joined.append(group)
     return joined
-
-
-def _nearest(node: FetchNode, ids: dict[FetchNode, int]) -> tuple[int, ...]:
-    """Return the fetches waited for, without those that others wait for already."""
-    implied: set[FetchNode] = set()
-    todo = [parent for direct in node.parents for parent in direct.parents]
-    while todo:
-        current = todo.pop()
-        if current not in implied:
-            implied.add(current)
-            todo.extend(current.parents)
-    return tuple(
-        sorted(ids[parent] for parent in node.parents if parent not in implied)
-    )
