@@ -28,7 +28,11 @@ from graphgw.operations.fingerprint import fingerprint_operation
 from graphgw.operations.hoist import Hoist, HoistScope
 from graphgw.operations.literals import literal_to_json
 from graphgw.operations.operation import Operation, VariableDefinition
-from graphgw.operations.schema_lookup import field_definition, possible_types
+from graphgw.operations.schema_lookup import (
+    field_definition,
+    is_same_below,
+    possible_types,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +76,8 @@ def normalize(
     """Return the operation that a document asks for under these conditions.
 
     Fields stand in the order of the specification's CollectFields. A fragment is
-    kept only where it narrows the type; it joins an earlier one on the same type
+    kept only where it narrows the type, or where fields have a wider type than the
+    outer type gives them; it joins an earlier one on the same type
     unless something that applies to the same objects stands between them. What the
     root selects may come out empty. Introspection keeps its literals.
 
@@ -184,6 +189,7 @@ class _Walk:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._possible: dict[str, frozenset[str]] = {}
+        self._opened: dict[tuple[str, str], bool] = {}
         self._literals: dict[int, bool] = {}
         self._done: dict[tuple[str, tuple[int, ...]], Selections] = {}
 
@@ -249,7 +255,7 @@ class _Walk:
         self, level: _Level, node: SelectionSetNode, condition: str | None
     ) -> None:
         type_ = level.type if condition is None else self._schema.type_map[condition]
-        if type_ is level.type or self._is_sub_type(type_, level.type):
+        if self._can_open(type_, level.type):
             self._collect(level, node)
             return
         possible = level.possible & self._possible_types(type_)
@@ -328,9 +334,20 @@ class _Walk:
             found = self._possible[type_.name] = possible_types(self._schema, type_)
         return found
 
-    def _is_sub_type(self, type_: GraphQLNamedType, sub: GraphQLNamedType) -> bool:
-        """Tell whether ``sub`` declares itself to be one of ``type_``."""
-        return self._schema.is_sub_type(type_, sub)  # type: ignore[arg-type]  # composite
+    def _can_open(self, type_: GraphQLNamedType, outer: GraphQLNamedType) -> bool:
+        """Tell whether a fragment on ``type_`` says nothing new inside ``outer``.
+
+        It does where ``outer`` does not declare itself to be a ``type_``, or where a
+        field's type is narrower there: opened, that field could not stand beside the
+        wider one of the same key any more.
+        """
+        if type_ is outer:
+            return True
+        key = (type_.name, outer.name)
+        found = self._opened.get(key)
+        if found is None:
+            found = self._opened[key] = is_same_below(self._schema, type_, outer)
+        return found
 
     def _has_literals(self, node: SelectionSetNode) -> bool:
         """Tell whether an argument below may be hoisted, fragments included."""

@@ -16,7 +16,7 @@ from graphql import (
 if TYPE_CHECKING:
     from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema
 
-__all__ = ["field_definition", "possible_types"]
+__all__ = ["field_definition", "is_same_below", "possible_types"]
 
 _ROOT_META: Final[dict[str, GraphQLField]] = {
     "__schema": SchemaMetaFieldDef,
@@ -36,6 +36,23 @@ def field_definition(
         found: GraphQLField | None = parent.fields.get(name)
         return found
     return None
+
+
+def is_same_below(
+    schema: GraphQLSchema, type_: GraphQLNamedType, sub: GraphQLNamedType
+) -> bool:
+    """Tell whether ``sub`` is a ``type_`` whose fields have the very same types."""
+    if isinstance(type_, GraphQLUnionType):
+        return isinstance(sub, GraphQLObjectType) and schema.is_sub_type(type_, sub)
+    return (
+        isinstance(type_, GraphQLInterfaceType)
+        and isinstance(sub, GraphQLInterfaceType | GraphQLObjectType)
+        and schema.is_sub_type(type_, sub)
+        and all(
+            str(field.type) == str(sub.fields[name].type)
+            for name, field in type_.fields.items()
+        )
+    )
 
 
 def possible_types(schema: GraphQLSchema, type_: GraphQLNamedType) -> frozenset[str]:

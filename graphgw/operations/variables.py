@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import GraphQLNonNull, Undefined, parse_type, type_from_ast
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from graphgw.types import JSON, JSONObject
 
 __all__ = ["VariableCoercion", "build_variable_coercion", "read_conditions"]
+
+
+class _Declaration(NamedTuple):
+    """A variable as the document or the operation declares it."""
+
+    name: str
+    type: TypeNode
+    default: JSON
+    locations: tuple[Location, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +100,11 @@ def build_variable_coercion(
     ``Operation`` those that it still uses and the hoisted literals.
     """
     known: dict[str, Any] = {}
-    definitions = (
+    declarations = (
         _declared(document) if isinstance(document, Document) else _used(document)
     )
     return VariableCoercion(
-        tuple(
-            _variable(name, type_, default, schema, known)
-            for name, type_, default in definitions
-        ),
+        tuple(_variable(declaration, schema, known) for declaration in declarations),
         hide_suggestions,
     )
 
@@ -121,39 +127,37 @@ def read_conditions(document: Document, variables: JSONObject) -> dict[str, bool
     return {name: value is True for name, value in conditions.items()}
 
 
-def _declared(document: Document) -> Iterable[tuple[str, TypeNode, JSON]]:
+def _declared(document: Document) -> Iterable[_Declaration]:
     for definition in document.operation.variable_definitions or ():
         default = definition.default_value
-        yield (
+        start = None if definition.loc is None else definition.loc.start_token
+        yield _Declaration(
             definition.variable.name.value,
             definition.type,
             Undefined if default is None else literal_to_json(default),
+            () if start is None else (Location(start.line, start.column),),
         )
 
 
-def _used(operation: Operation) -> Iterable[tuple[str, TypeNode, JSON]]:
+def _used(operation: Operation) -> Iterable[_Declaration]:
     for definition in operation.variables:
         default = definition.default if definition.has_default else Undefined
-        yield definition.name, parse_type(definition.type), default
+        yield _Declaration(definition.name, parse_type(definition.type), default, ())
 
 
 def _variable(
-    name: str,
-    node: TypeNode,
-    default: JSON,
-    schema: GraphQLSchema,
-    known: dict[str, Any],
+    declaration: _Declaration, schema: GraphQLSchema, known: dict[str, Any]
 ) -> _Variable:
-    type_: GraphQLInputType = type_from_ast(schema, node)  # type: ignore[assignment]  # validated
+    type_: GraphQLInputType = type_from_ast(schema, declaration.type)  # type: ignore[assignment]  # validated
     coerce = build_coercer(type_, known)
-    place = None if node.loc is None else node.loc.start_token
+    default = declaration.default
     return _Variable(
-        name=name,
+        name=declaration.name,
         type=str(type_),
         coerce=coerce,
         default=Undefined if default is Undefined else coerce(default),
         is_required=isinstance(type_, GraphQLNonNull),
-        locations=() if place is None else (Location(place.line, place.column),),
+        locations=declaration.locations,
     )
 
 
