@@ -151,7 +151,7 @@ class _Printer:
         if definition.kind == "union":
             members = self._supergraph.possible[definition.name]
             for graph, names in sorted(members.items()):
-                for name in names:
+                for name in sorted(names):
                     yield f'@join__unionMember(graph: {graph}, member: "{name}")'
         contexts = {name for found in definition.contexts.values() for name in found}
         yield from (f"@context(name: {_string(name)})" for name in sorted(contexts))
