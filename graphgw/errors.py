@@ -7,6 +7,7 @@ GraphGWError
 │   ├── BadUserInputError            variables that do not fit (BAD_USER_INPUT)
 │   ├── PersistedQueryNotFoundError  PERSISTED_QUERY_NOT_FOUND
 │   ├── LimitError                   LIMIT_EXCEEDED
+│   │   └── OverloadedError          the gateway itself has no room (503)
 │   ├── CostError                    COST_ESTIMATED_TOO_EXPENSIVE
 │   ├── UnauthenticatedError         UNAUTHENTICATED
 │   ├── UnauthorizedError            UNAUTHORIZED_FIELD_OR_TYPE
@@ -49,6 +50,7 @@ __all__ = [
     "InvalidDocumentError",
     "LimitError",
     "Location",
+    "OverloadedError",
     "PersistedQueryNotFoundError",
     "PlanningError",
     "Problem",
@@ -179,6 +181,12 @@ class LimitError(RequestError):
     """The request is larger than a limit allows."""
 
     code = "LIMIT_EXCEEDED"
+
+
+class OverloadedError(LimitError):
+    """The gateway has too much to do, or is stopping; later it may work."""
+
+    status = 503
 
 
 class CostError(RequestError):

@@ -36,6 +36,7 @@ __all__ = ["InvalidInputError", "build_coercer", "default_of"]
 
 _INT_MIN: Final = -(2**31)
 _INT_MAX: Final = 2**31 - 1
+_MAX_MESSAGE: Final = 1000
 
 
 class InvalidInputError(Exception):
@@ -190,7 +191,7 @@ def _refuse(type_: Any, value: JSON) -> InvalidInputError:
     try:
         type_.coerce_input_value(value)
     except GraphQLError as error:
-        return InvalidInputError(error.message)
+        return InvalidInputError(error.message[:_MAX_MESSAGE])
     except Exception as error:  # noqa: BLE001 - a scalar of the schema's own
         return InvalidInputError(f"Expected value of type '{type_}': {error}")
     return InvalidInputError(f"Expected value of type '{type_}'.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphql import GraphQLError, OperationDefinitionNode, parse
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from graphgw.operations.settings import LimitSettings
 
-__all__ = ["choose_operation", "locations_of", "parse_document"]
+__all__ = ["choose_operation", "parse_document", "readable_error"]
+
+_MAX_MESSAGE: Final = 1000
 
 
 def parse_document(text: str, limits: LimitSettings) -> DocumentNode:
@@ -32,8 +34,7 @@ def parse_document(text: str, limits: LimitSettings) -> DocumentNode:
             max_lexical_tokens=limits.tokens + 2,  # the start and the end count too
         )
     except GraphQLError as error:
-        found = (error.message, locations_of(error))
-        raise InvalidDocumentError([found], parse=True) from None
+        raise InvalidDocumentError([readable_error(error)], parse=True) from None
 
 
 def choose_operation(
@@ -66,6 +67,10 @@ def choose_operation(
     raise BadRequestError(f"Unknown operation named '{operation_name[:200]}'.")
 
 
-def locations_of(error: GraphQLError) -> tuple[Location, ...]:
-    """Return the places in the document that an error names."""
-    return tuple(Location(found.line, found.column) for found in error.locations or ())
+def readable_error(error: GraphQLError) -> tuple[str, tuple[Location, ...]]:
+    """Return an error's message, cut where it repeats a long text, and its places."""
+    message = error.message
+    if len(message) > _MAX_MESSAGE:
+        message = f"{message[:_MAX_MESSAGE]}..."
+    places = error.locations or ()
+    return message, tuple(Location(place.line, place.column) for place in places)

@@ -33,7 +33,7 @@ class LimitSettings:
     conditions: int = 8
     """Distinct variables in ``@skip`` and ``@include``."""
     errors: int = 10
-    """Errors that one answer reports of a document or of its variables."""
+    """Errors that one answer reports of a document."""
     preparation_seconds: float = 1.0
     """CPU time from lexing to the compiled plan."""
     preparation_queue: int = 100

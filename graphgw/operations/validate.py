@@ -18,7 +18,7 @@ from graphgw.errors import InvalidDocumentError
 from graphgw.operations.measure import check_measures, measure_document
 from graphgw.operations.operation import Document
 from graphgw.operations.overlap import find_conflicts
-from graphgw.operations.parse import choose_operation, locations_of, parse_document
+from graphgw.operations.parse import choose_operation, parse_document, readable_error
 from graphgw.operations.request import hash_document
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def prepare_document(
         hide_suggestions=hide_suggestions,
     )
     if errors:
-        raise InvalidDocumentError(
-            [(error.message, locations_of(error)) for error in errors]
-        )
+        raise InvalidDocumentError([readable_error(error) for error in errors])
     measures, _ = measure_document(node)
     return Document(
         hash=hash_document(text),

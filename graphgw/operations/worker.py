@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from graphgw.errors import LimitError
+from graphgw.errors import OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-__all__ = ["ColdWorker", "OverloadedError"]
+__all__ = ["ColdWorker"]
 
 T = TypeVar("T")
-
-
-class OverloadedError(LimitError):
-    """The gateway has too many new documents to prepare, or is stopping."""
-
-    status: ClassVar[int] = 503
 
 
 class ColdWorker:

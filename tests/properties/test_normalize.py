@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from hypothesis import strategies as st
 from support.generate_operations import operations
 from support.pet_schema import PET_SCHEMA
 
-from graphgw.errors import BadUserInputError, InvalidDocumentError
+from graphgw.errors import BadUserInputError, InvalidDocumentError, RequestError
 from graphgw.operations.budget import Budget
 from graphgw.operations.cut import cut, walk_selections
 from graphgw.operations.normalize import normalize
@@ -215,6 +216,41 @@ def test_a_broken_operation_has_graphql_cores_verdict(drawn, breaks, data):
     actual = validate_document(node, PET_SCHEMA, Budget(30), max_errors=10)
 
     assert bool(actual) == bool(validate(PET_SCHEMA, node))
+
+
+TOKENS = st.sampled_from(
+    [
+        *'{}()[]:=!$@&|,.?"#\\\n ',
+        *("...", '"""', "on", "query", "mutation", "subscription", "fragment", "F0"),
+        *("id", "name", "user", "pets", "count", "Dog", "User", "Query", "$v", "true"),
+        *("@skip(if:", "@include(if: true)", "__typename", "__schema", "null", "1e9"),
+        *("-1", '"x"', "{ user(id: 1) {", "fragment F0 on User {", "...F0", "\ud800"),
+        *("\ufeff", "\0", "é", "if", "filter: {raw: [", "query ($v: ID!) {"),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(TOKENS, max_size=40).map(" ".join))
+def test_any_text_is_prepared_or_refused_with_a_reason(text):
+    with suppress(RequestError):
+        document = prepare(text)
+        normalize(document, dict.fromkeys(document.conditions, True), PET_SCHEMA)
+
+
+@slow
+@given(any_operation, st.data())
+def test_a_text_with_changed_tokens_is_prepared_or_refused(drawn, data):
+    words = drawn[0].split(" ")
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(words)))
+        if data.draw(st.booleans()):
+            words.insert(place, data.draw(TOKENS))
+        else:
+            del words[place : place + 1]
+    with suppress(RequestError):
+        document = prepare(" ".join(words))
+        normalize(document, dict.fromkeys(document.conditions, True), PET_SCHEMA)
 
 
 JSON_VALUES = st.recursive(

@@ -67,6 +67,13 @@ def test_errors_are_capped():
     assert len(refusal(text, limits=WIDE).errors) == 10
 
 
+def test_messages_do_not_repeat_a_long_text():
+    name = "x" * 500_000
+
+    assert len(refusal(f"{{ {name} }}").message) < 1100
+    assert len(refusal(f'{{ things(order: "{name}") {{ id }} }}').message) < 1100
+
+
 def test_suggestions_can_be_hidden():
     assert "Did you mean" in refusal("{ counts }").message
     assert "Did you mean" not in refusal("{ counts }", hide_suggestions=True).message

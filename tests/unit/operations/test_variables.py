@@ -228,6 +228,13 @@ def test_one_of_inputs_have_exactly_one_member():
             checks.coerce({"p": value})
 
 
+def test_messages_do_not_repeat_a_long_value():
+    with pytest.raises(BadUserInputError) as caught:
+        coerce("$order: Order", "x" * 500_000)
+
+    assert len(caught.value.message) < 1100
+
+
 def test_values_nested_too_deeply_are_refused():
     value = {"range": {}}
     for _ in range(1000):

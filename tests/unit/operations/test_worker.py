@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from graphgw.errors import LimitError
-from graphgw.operations.worker import ColdWorker, OverloadedError
+from graphgw.errors import LimitError, OverloadedError
+from graphgw.operations.worker import ColdWorker
 
 
 @pytest.fixture
