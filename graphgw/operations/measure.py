@@ -60,14 +60,15 @@ class _Spread:
 def measure_document(
     node: DocumentNode,
 ) -> tuple[dict[int, Measures], Measures]:
-    """Measure every operation, and everything in the text whether used or not.
+    """Measure every operation, and the document as a whole.
 
     A fragment is measured once however often it is spread; where fragments form a
     cycle, the spread that closes it counts nothing (validation refuses it).
 
     Returns:
         The measures of each operation by its index among the document's
-        definitions, and the sums of the text as it stands.
+        definitions; and of the whole document the selections of all operations
+        together, which validation looks at, and the directives as they stand.
     """
     scans = [
         (index, definition, _scan(definition))
@@ -84,21 +85,21 @@ def measure_document(
         for index, definition, scan in scans
         if isinstance(definition, OperationDefinitionNode)
     }
-    text = Measures()
-    for _, _, scan in scans:
-        text.selections += scan.own.selections
-        text.directives += scan.own.directives
-    return operations, text
+    whole = Measures(
+        selections=sum(found.selections for found in operations.values()),
+        directives=sum(scan.own.directives for _, _, scan in scans),
+    )
+    return operations, whole
 
 
 def check_measures(node: DocumentNode, limits: LimitSettings) -> None:
     """Refuse a document that asks for more than the limits allow.
 
     Raises:
-        LimitError: A limit is exceeded by one of the operations, or by unused text.
+        LimitError: A limit is exceeded by one of the operations, or by all together.
     """
-    operations, text = measure_document(node)
-    for measures in (text, *operations.values()):
+    operations, whole = measure_document(node)
+    for measures in (whole, *operations.values()):
         found = {
             "depth": measures.depth,
             "expanded_selections": measures.selections,

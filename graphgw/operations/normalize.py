@@ -81,6 +81,9 @@ def normalize(
     unless something that applies to the same objects stands between them. What the
     root selects may come out empty. Introspection keeps its literals.
 
+    Equal fields always merge into the first of them, so where a fragment between them
+    selects that field too, its part comes last and not in the middle.
+
     Args:
         document: The validated document.
         conditions: A value for each of ``document.conditions``.

@@ -30,6 +30,7 @@ class LimitSettings:
     """Distinct response keys at the root."""
     directives: int = 50
     expanded_selections: int = 100_000
+    """Fields and fragments of all operations of the document together."""
     conditions: int = 8
     """Distinct variables in ``@skip`` and ``@include``."""
     errors: int = 10

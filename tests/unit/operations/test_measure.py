@@ -101,6 +101,9 @@ def test_a_chain_of_5000_fragments_needs_no_recursion():
             id="conditions",
         ),
         pytest.param("depth", "query A {a} query B {a{b{c{d}}}}", id="any-operation"),
+        pytest.param(
+            "expanded_selections", "query A {a b} query B {c d}", id="all-operations"
+        ),
     ],
 )
 def test_each_limit_names_itself_and_what_was_found(setting, text):
