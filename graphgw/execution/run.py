@@ -38,10 +38,14 @@ _ENTITY_TYPES: Final = frozenset({dict, NoneType})
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What came of an operation: the client's data and its errors, ready to send."""
+    """What came of an operation: the client's data and its errors, ready to send.
+
+    ``headers`` come from subgraphs, in the order of the plan.
+    """
 
     data: JSON
     errors: list[JSONObject] = field(default_factory=list)
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 async def run_plan(
@@ -90,6 +94,7 @@ class _Run:
         "_compiled",
         "_context",
         "_errors",
+        "_headers",
         "_highest",
         "_running",
         "_variables",
@@ -106,6 +111,7 @@ class _Run:
         self._variables = variables
         self._waits = [found.waits_for for found in compiled.fetches]
         self._errors: dict[int, list[JSONObject]] = {}
+        self._headers: dict[int, tuple[tuple[str, str], ...]] = {}
         self._running: set[int] = set()
         self._highest = -1
 
@@ -218,6 +224,8 @@ class _Run:
                 apply_renames(data, rule.renames)
             merge_entities(entities.targets, entities.positions, data, rule, wins=wins)
         self._highest = max(self._highest, compiled.index)
+        if result.headers:
+            self._headers[compiled.index] = result.headers
         if result.errors:
             self._errors[compiled.index] = compiled.errors.entries(
                 result.errors, self.tree, entities, has_data=data is not None
@@ -237,7 +245,10 @@ class _Run:
             data = {**data, **await introspection.run(self._variables)}
             order = self._compiled.key_order or ()
             data = {key: data[key] for key in order if key in data}
-        return ExecutionResult(data, errors + found)
+        headers = tuple(
+            pair for index in sorted(self._headers) for pair in self._headers[index]
+        )
+        return ExecutionResult(data, errors + found, headers)
 
     def _fail(self, compiled: CompiledFetch, message: str, code: str) -> None:
         self._errors[compiled.index] = compiled.errors.whole(message, code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphgw.federation.selection import print_selections, variables_in
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
 
-__all__ = ["fetch_variables", "print_fetch_document"]
+__all__ = ["REPRESENTATIONS", "fetch_variables", "print_fetch_document"]
 
-_REPRESENTATIONS = "representations"
+REPRESENTATIONS: Final = "representations"
+"""The variable of an entity fetch that holds what is asked for."""
 
 
 def fetch_variables(
@@ -30,6 +31,7 @@ def print_fetch_document(
     variables: Sequence[VariableDefinition],
     *,
     name: str | None = None,
+    representations: str = REPRESENTATIONS,
 ) -> str:
     """Print the operation that answers a fetch.
 
@@ -38,18 +40,20 @@ def print_fetch_document(
         variables: The declarations of the whole operation; unused ones are left out.
             Defaults are not printed: values are sent with the defaults filled in.
         name: The operation's name, if it gets one.
+        representations: The variable of an entity fetch's own; none of ``variables``
+            may have its name.
     """
     declared = [
         f"${variable.name}: {variable.type}"
         for variable in fetch_variables(fetch, variables)
     ]
     if fetch.inputs:
-        declared.insert(0, f"${_REPRESENTATIONS}: [_Any!]!")
+        declared.insert(0, f"${representations}: [_Any!]!")
     head = fetch.kind + (f" {name}" if name else "")
     if declared:
         head += f"({', '.join(declared)})" if name else f" ({', '.join(declared)})"
     if not fetch.inputs:
         return f"{head} {{\n{print_selections(fetch.selections, 1)}\n}}"
-    entities = f"  _entities({_REPRESENTATIONS}: ${_REPRESENTATIONS}) {{"
+    entities = f"  _entities(representations: ${representations}) {{"
     body = print_selections(fetch.selections, 2)
     return f"{head} {{\n{entities}\n{body}\n  }}\n}}"

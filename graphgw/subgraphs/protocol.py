@@ -39,11 +39,13 @@ class FetchResult:
 
     ``data`` is the root object, or for an entity fetch a list with one object (or
     ``None``) per representation, in order; ``None`` where nothing came. The objects
-    are fresh: the caller may change them in place.
+    are fresh: the caller may change them in place. ``headers`` are meant for the
+    client's answer.
     """
 
     data: Any
     errors: tuple[FetchError, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class PreparedFetch(Protocol):

@@ -1,0 +1,1 @@
+"""Remote subgraphs: any GraphQL server that speaks Apollo Federation."""
