@@ -1,1 +1,76 @@
-"""graphgw: a GraphQL federation gateway."""
+"""graphgw: a GraphQL federation gateway.
+
+The public names; each is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from graphgw.context import RequestContext
+    from graphgw.errors import (
+        ConfigurationError,
+        GraphGWError,
+        ResolverError,
+        SourceError,
+    )
+    from graphgw.subgraphs.loaders import loader
+    from graphgw.subgraphs.local.fields import (
+        batched,
+        by,
+        computed,
+        reference,
+        resolved,
+        sourced,
+    )
+    from graphgw.subgraphs.local.subgraph import Subgraph
+    from graphgw.types import Principal
+
+__all__ = [
+    "ConfigurationError",
+    "GraphGWError",
+    "Principal",
+    "RequestContext",
+    "ResolverError",
+    "SourceError",
+    "Subgraph",
+    "batched",
+    "by",
+    "computed",
+    "loader",
+    "reference",
+    "resolved",
+    "sourced",
+]
+
+_HOMES: Final = {
+    "ConfigurationError": "graphgw.errors",
+    "GraphGWError": "graphgw.errors",
+    "Principal": "graphgw.types",
+    "RequestContext": "graphgw.context",
+    "ResolverError": "graphgw.errors",
+    "SourceError": "graphgw.errors",
+    "Subgraph": "graphgw.subgraphs.local.subgraph",
+    "batched": "graphgw.subgraphs.local.fields",
+    "by": "graphgw.subgraphs.local.fields",
+    "computed": "graphgw.subgraphs.local.fields",
+    "loader": "graphgw.subgraphs.loaders",
+    "reference": "graphgw.subgraphs.local.fields",
+    "resolved": "graphgw.subgraphs.local.fields",
+    "sourced": "graphgw.subgraphs.local.fields",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'graphgw' has no attribute '{name}'")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

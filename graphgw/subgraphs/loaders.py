@@ -26,7 +26,7 @@ R = TypeVar("R")
 DEFAULT_MAX_BATCH = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Loader(Generic[P, R]):
     """A batch function and how it may be called.
 

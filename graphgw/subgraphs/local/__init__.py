@@ -1,0 +1,1 @@
+"""Local subgraphs: Strawberry types answered by compiled selection programs."""

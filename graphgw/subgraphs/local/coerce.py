@@ -1,0 +1,254 @@
+"""Result coercion: leaf values of rows to what the response may hold.
+
+Two forms of the same rules: Python expressions for generated code, which raise
+``UnfitError`` where a value is not plainly right, and ``complete_leaf``, which then
+takes one value at a time and finds out what it is.
+See https://spec.graphql.org/draft/#sec-Value-Completion.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLString,
+    Undefined,
+)
+
+from graphgw.errors import SourceBadAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from graphql import GraphQLLeafType
+
+    from graphgw.subgraphs.local.rows import Read, Scope
+
+__all__ = ["LEAF_LISTS", "UnfitError", "complete_leaf", "enum_names", "leaf_expression"]
+
+_MAX_INT: Final = 2**31 - 1
+_MAX_FLOAT: Final = 1.7976931348623157e308
+_SHOWN: Final = (str, int, float, bool)
+_TEMPORAL: Final[Mapping[str, Callable[[str], Any]]] = {
+    "Date": dt.date.fromisoformat,
+    "DateTime": dt.datetime.fromisoformat,
+    "Time": dt.time.fromisoformat,
+}
+
+LEAF_LISTS: Final = frozenset({list, tuple})
+"""Classes whose instances generated code takes as lists."""
+
+
+class UnfitError(Exception):
+    """A value is not plainly right: the column takes the careful path."""
+
+
+def unfit(value: object) -> NoReturn:
+    """Send the column down the careful path."""
+    raise UnfitError(value)
+
+
+def enum_names(leaf: GraphQLEnumType) -> dict[Any, str]:
+    """Return GraphQL names by member, member's value and both kinds of names."""
+    names: dict[Any, str] = {name: name for name in leaf.values}
+    members: Any = getattr(leaf, "wrapped_cls", ())
+    by_value = {value.value: name for name, value in leaf.values.items()}
+    names |= {m.name: by_value[m.value] for m in members if m.value in by_value}
+    names |= by_value
+    return names | {m: by_value[m.value] for m in members if m.value in by_value}
+
+
+def leaf_expression(
+    read: Read, non_null: tuple[bool, ...], leaf: GraphQLLeafType, scope: Scope
+) -> str:
+    """Return an expression for the coerced value of what ``read`` reads.
+
+    It may use the variable ``v``, and raises whatever it likes where a value is not
+    plainly right.
+    """
+    must, *inner = non_null
+    if inner:
+        return _list_expression(read, tuple(inner), leaf, scope, must=must)
+    if read.is_final or leaf.name in read.fits:
+        if read.never_null or not must:
+            return read.text
+        return f"v if (v := {read.text}) is not None else {scope.add(unfit)}(v)"
+    if isinstance(leaf, GraphQLEnumType):
+        return _enum_expression(read, leaf, scope, must=must)
+    test = _TESTS.get(leaf.name) if leaf in _BUILT_IN else None
+    if test is None:
+        return _scalar_expression(read, leaf, scope, must=must)
+    careful = scope.add(_checked(leaf, must=must), leaf.name)
+    allowed = test.format(read=f"(v := {read.text})") + ("" if must else _OR_NULL)
+    return f"v if {allowed} else {careful}(v)"
+
+
+def complete_leaf(
+    value: Any, non_null: tuple[bool, ...], leaf: GraphQLLeafType
+) -> tuple[Any, bool]:
+    """Coerce one value; an exception stands where coercion failed.
+
+    Returns:
+        The coerced value, and whether all of it is right: no exception in it and no
+        null where there may be none.
+    """
+    must, *inner = non_null
+    if value is None:
+        return None, not must
+    if isinstance(value, Exception):
+        return value, False
+    if inner:
+        return _complete_list(value, tuple(inner), leaf)
+    try:
+        return _coerce(value, leaf), True
+    except Exception as error:  # noqa: BLE001 - a scalar's serializer raises anything
+        return _mismatch(value, leaf, error), False
+
+
+def _complete_list(
+    value: Any, inner: tuple[bool, ...], leaf: GraphQLLeafType
+) -> tuple[Any, bool]:
+    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
+        return SourceBadAnswerError(f"Expected a list of '{leaf.name}'."), False
+    done = [complete_leaf(item, inner, leaf) for item in value]
+    return [item for item, _ in done], all(is_right for _, is_right in done)
+
+
+def _coerce(value: Any, leaf: GraphQLLeafType) -> Any:
+    if isinstance(leaf, GraphQLEnumType):
+        try:
+            return enum_names(leaf)[value]
+        except (KeyError, TypeError):
+            return leaf.coerce_output_value(value)
+    if leaf in _BUILT_IN:
+        return leaf.coerce_output_value(value)
+    return _serializer(leaf)(value)
+
+
+def _mismatch(
+    value: Any, leaf: GraphQLLeafType, error: Exception
+) -> SourceBadAnswerError:
+    """Say what did not fit; shows plain values, hides everything else."""
+    kind = "Enum" if isinstance(leaf, GraphQLEnumType) else leaf.name
+    name = f"Enum '{leaf.name}'" if kind == "Enum" else leaf.name
+    shown = repr(value) if isinstance(value, _SHOWN) else f"<{type(value).__name__}>"
+    if leaf in _BUILT_IN and isinstance(value, _SHOWN):
+        failure = SourceBadAnswerError(str(error))
+    else:
+        failure = SourceBadAnswerError(f"{name} cannot represent value: {shown}")
+    failure.__cause__ = error
+    return failure
+
+
+_BUILT_IN: Final = frozenset(
+    {GraphQLString, GraphQLID, GraphQLInt, GraphQLFloat, GraphQLBoolean}
+)
+
+_TESTS: Final[Mapping[str, str]] = {
+    "String": "type({read}) is str",
+    "ID": "type({read}) is str",
+    "Int": f"type({{read}}) is int and -{_MAX_INT + 1} <= v <= {_MAX_INT}",
+    "Float": f"type({{read}}) is float and -{_MAX_FLOAT} <= v <= {_MAX_FLOAT}",
+    "Boolean": "{read} is True or v is False",
+}
+_OR_NULL: Final = " or v is None"
+
+
+def _checked(leaf: GraphQLLeafType, *, must: bool) -> Callable[[Any], Any]:
+    """Return what coerces the values that the inlined test did not let pass."""
+    coerce = leaf.coerce_output_value
+
+    def careful(value: Any) -> Any:
+        if value is None and not must:
+            return None
+        if value is None or isinstance(value, Exception):
+            unfit(value)
+        return coerce(value)
+
+    return careful
+
+
+def _enum_expression(
+    read: Read,
+    leaf: GraphQLEnumType,
+    scope: Scope,
+    *,
+    must: bool,
+) -> str:
+    table: dict[Any, str | None] = dict(read.enum_table or enum_names(leaf))
+    if must:
+        table = {key: name for key, name in table.items() if name is not None}
+    elif not read.never_null:
+        table[None] = None
+    return f"{scope.add(table, leaf.name)}[{read.text}]"
+
+
+def _scalar_expression(
+    read: Read,
+    leaf: GraphQLLeafType,
+    scope: Scope,
+    *,
+    must: bool,
+) -> str:
+    serialize = scope.add(_serializer(leaf), leaf.name)
+    if must:
+        return f"{serialize}({read.text})"
+    return f"None if (v := {read.text}) is None else {serialize}(v)"
+
+
+def _serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
+    """Return a scalar's serializer that also takes texts in the scalar's input form.
+
+    Rows decoded from JSON hold dates and the like as text.
+    """
+    serialize, parse = leaf.coerce_output_value, leaf.coerce_input_value
+    quick = _TEMPORAL.get(leaf.name)
+
+    def read_text(value: str) -> Any:
+        if quick is not None:
+            try:
+                return serialize(quick(value))
+            except ValueError:
+                pass
+        try:
+            return serialize(value)
+        except Exception:  # noqa: BLE001 - a scalar's serializer raises anything
+            return serialize(parse(value))
+
+    def to_json(value: Any) -> Any:
+        done = read_text(value) if type(value) is str else serialize(value)
+        if done is None or done is Undefined or value is None:
+            unfit(value)
+        return done
+
+    return to_json
+
+
+def _list_expression(
+    read: Read,
+    inner: tuple[bool, ...],
+    leaf: GraphQLLeafType,
+    scope: Scope,
+    *,
+    must: bool,
+) -> str:
+    item = scope.item(read, len(inner))
+    expression = leaf_expression(item, inner, leaf, scope)
+    if read.is_list:
+        plain = expression == item.text
+        items = f"for {item.text} in {read.text}"
+        return f"list({read.text})" if plain else f"[{expression} {items}]"
+    made = f"[{expression} for {item.text} in v]"
+    lists, careful = scope.add(LEAF_LISTS, "LISTS"), scope.add(unfit)
+    value = f"(v := {read.text})"
+    if must:
+        return f"{made} if type({value}) in {lists} else {careful}(v)"
+    return (
+        f"None if {value} is None else {made} if type(v) in {lists} else {careful}(v)"
+    )

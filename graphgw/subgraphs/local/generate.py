@@ -1,0 +1,164 @@
+"""Generate the functions that read a column of rows of one kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLEnumType
+
+from graphgw.errors import InternalError
+from graphgw.subgraphs.local.coerce import enum_names, leaf_expression
+from graphgw.subgraphs.local.program import (
+    BatchRead,
+    ComputedCall,
+    Constant,
+    FieldProgram,
+    PlainRead,
+    ReferenceRead,
+)
+from graphgw.subgraphs.local.rows import REPRESENTATION, Read, Scope, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from graphql import GraphQLLeafType
+
+    from graphgw.subgraphs.local.program import ObjectProgram, ReadPath
+    from graphgw.subgraphs.local.rows import RowKind
+
+__all__ = ["Reader", "generate_leaves", "generate_reader"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """The functions for one object program and one kind of row.
+
+    ``assemble(rows, columns)`` makes the objects and may raise anything where a value
+    is not plainly right. ``inputs`` are, by column, what reads a field's input from
+    all rows: raw values, keys, representations or arguments. ``singles`` do the same
+    for one row, for plain leaves too, by the field's number.
+    """
+
+    assemble: Callable[[list[Any], Sequence[list[Any]]], list[Any]]
+    inputs: dict[int, Callable[[list[Any]], list[Any]]]
+    singles: dict[int, Callable[[Any], Any]]
+    is_representation: bool
+    source: str
+
+
+def generate_reader(program: ObjectProgram, kind: RowKind) -> Reader:
+    """Write and compile the functions for ``program`` over rows of ``kind``."""
+    scope = Scope()
+    parts = [_assemble(program, kind, scope)]
+    for field in program.fields:
+        expression = _input_expression(field, kind, scope)
+        if expression is None:
+            continue
+        number = field.number
+        parts.append(f"def single_{number}(row):\n    return {expression}\n")
+        if field.column is not None:
+            parts.append(
+                f"def input_{number}(rows):\n"
+                f"    return [{expression} for row in rows]\n"
+            )
+    source = f"# {program.type_name} from {kind.name}\n" + "\n\n".join(parts)
+    made = _execute(source, scope, f"{program.type_name} from {kind.name}")
+    return Reader(
+        assemble=made["assemble"],
+        inputs={
+            field.column: made[f"input_{field.number}"]
+            for field in program.fields
+            if field.column is not None and f"input_{field.number}" in made
+        },
+        singles={
+            field.number: made[f"single_{field.number}"]
+            for field in program.fields
+            if f"single_{field.number}" in made
+        },
+        is_representation=kind is REPRESENTATION,
+        source=source,
+    )
+
+
+def generate_leaves(
+    leaf: GraphQLLeafType, non_null: tuple[bool, ...]
+) -> Callable[[list[Any]], list[Any]]:
+    """Return a function that coerces a column of leaf values, all plainly right."""
+    scope = Scope()
+    expression = leaf_expression(Read("value"), non_null, leaf, scope)
+    source = f"def coerce(values):\n    return [{expression} for value in values]\n"
+    made: Callable[[list[Any]], list[Any]] = _execute(source, scope, leaf.name)[
+        "coerce"
+    ]
+    return made
+
+
+def _execute(source: str, scope: Scope, title: str) -> dict[str, Any]:
+    namespace = dict(scope.names)
+    exec(compile(source, f"<{title}>", "exec"), namespace)  # noqa: S102 - our own text
+    return namespace
+
+
+def _assemble(program: ObjectProgram, kind: RowKind, scope: Scope) -> str:
+    entries, names, unpacked = [], [], []
+    for field in program.fields:
+        if field.column is None:
+            value = _inline(field, kind, scope)
+        else:
+            value = f"x{field.column}"
+            names.append(value)
+            unpacked.append(f"c{field.column}")
+        entries.append(f"            {field.response_key!r}: {value},\n")
+    head = "def assemble(rows, columns):\n"
+    loop = "for row in rows"
+    if names:
+        head += f"    {', '.join(unpacked)}, = columns\n"
+        targets, columns = ", ".join(names), ", ".join(unpacked)
+        loop = f"for row, {targets} in zip(rows, {columns})"
+    body = "".join(entries)
+    return f"{head}    return [\n        {{\n{body}        }}\n        {loop}\n    ]\n"
+
+
+def _inline(field: FieldProgram, kind: RowKind, scope: Scope) -> str:
+    match field.source:
+        case Constant(value):
+            return repr(value)
+        case PlainRead(path) if field.leaf is not None:
+            must, names = field.non_null[0], _names(field.leaf)
+            read = kind.read(path, scope, must=must, enum=names)
+            return leaf_expression(read, field.non_null, field.leaf, scope)
+        case _:
+            raise InternalError(f"{field.coordinate} is not read inline")
+
+
+def _names(leaf: GraphQLLeafType | None) -> object:
+    return enum_names(leaf) if isinstance(leaf, GraphQLEnumType) else None
+
+
+def _input_expression(field: FieldProgram, kind: RowKind, scope: Scope) -> str | None:
+    match field.source:
+        case PlainRead(path):
+            read = kind.read(path, scope, must=False, enum=_names(field.leaf))
+            if read.enum_table is None:
+                return read.text
+            return f"{scope.add(translate)}({read.text}, {scope.add(read.enum_table)})"
+        case BatchRead(_, keys, is_tuple):
+            parts = [_key(path, kind, scope) for path in keys]
+            return f"({', '.join(parts)},)" if is_tuple else parts[0]
+        case ComputedCall(_, reads):
+            texts = [kind.read(path, scope, must=False).text for path in reads]
+            return f"({', '.join(texts)},)" if texts else "()"
+        case ReferenceRead(keys):
+            pairs = [(name, _key(path, kind, scope)) for name, path in keys]
+            entries = ", ".join(f"{name!r}: {text}" for name, text in pairs)
+            return f"{{{entries}}}"
+        case _:
+            return None
+
+
+def _key(path: ReadPath, kind: RowKind, scope: Scope) -> str:
+    read = kind.read(path, scope, must=False)
+    if not path.is_id or "ID" in read.fits:
+        return read.text
+    return f"(v if type(v := {read.text}) is str or v is None else str(v))"

@@ -1,0 +1,51 @@
+"""Generated functions of one prepared fetch, made when a kind of row is first seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from graphgw.errors import InternalError
+from graphgw.subgraphs.local.generate import generate_leaves, generate_reader
+from graphgw.subgraphs.local.rows import REPRESENTATION, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphgw.subgraphs.local.generate import Reader
+    from graphgw.subgraphs.local.program import FieldProgram, ObjectProgram
+
+__all__ = ["Readers"]
+
+_MOST_CLASSES: Final = 256
+"""A bound for classes that are made at run time; beyond it the cache starts anew."""
+
+
+class Readers:
+    """A cache of readers by object program and class of row."""
+
+    __slots__ = ("_leaves", "_readers")
+
+    def __init__(self) -> None:
+        self._readers: dict[tuple[int, type | None], Reader] = {}
+        self._leaves: dict[int, Callable[[list[Any]], list[Any]]] = {}
+
+    def of(self, program: ObjectProgram, row_class: type | None) -> Reader:
+        """Return the reader for rows of a class; ``None`` for representations."""
+        key = (program.number, row_class)
+        found = self._readers.get(key)
+        if found is None:
+            if len(self._readers) >= _MOST_CLASSES:
+                self._readers.clear()
+            kind = REPRESENTATION if row_class is None else kind_of(row_class)
+            found = self._readers[key] = generate_reader(program, kind)
+        return found
+
+    def leaves(self, field: FieldProgram) -> Callable[[list[Any]], list[Any]]:
+        """Return what coerces a column of leaf values."""
+        found = self._leaves.get(field.number)
+        if found is None:
+            if field.leaf is None:
+                raise InternalError(f"{field.coordinate} is no leaf")
+            found = generate_leaves(field.leaf, field.non_null)
+            self._leaves[field.number] = found
+        return found

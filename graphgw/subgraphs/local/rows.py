@@ -1,0 +1,336 @@
+"""The kinds of rows, and how generated code reads a value from each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from strawberry.types.base import get_object_definition
+
+if TYPE_CHECKING:
+    from graphgw.subgraphs.local.program import ReadPath
+
+__all__ = ["REPRESENTATION", "Read", "RowKind", "Scope", "kind_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An expression that reads one value, and what is certain of it.
+
+    ``fits`` names the leaf types whose every rule the value keeps. ``is_list`` is set
+    where the value is certainly a list (never ``None``); ``items`` then tells of its
+    items. A value that ``is_final`` was coerced before. ``enum_table`` are GraphQL
+    names by what is read, where that is not the enum's own.
+    """
+
+    text: str
+    never_null: bool = False
+    fits: frozenset[str] = frozenset()
+    is_list: bool = False
+    is_final: bool = False
+    enum_table: Mapping[Any, str | None] | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names that a piece of generated code uses, and their values."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, value: Any, hint: str | None = None) -> str:
+        """Return a name for ``value``; the same value keeps its name."""
+        for name, known in self.names.items():
+            if known is value:
+                return name
+        name = f"{hint or getattr(value, '__name__', 'value')}_{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def item(self, read: Read, depth: int) -> Read:
+        """Return how an item of the list ``read`` is read in a loop over it."""
+        return Read(
+            f"w{depth}",
+            never_null=read.is_list,
+            fits=read.fits if read.is_list else frozenset(),
+            is_final=read.is_final,
+            enum_table=read.enum_table,
+        )
+
+
+class RowKind(Protocol):
+    """One kind of row: how a value is read from the variable ``row``."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    def read(
+        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+    ) -> Read:
+        """Return how ``path`` is read.
+
+        Args:
+            path: Where the value stands.
+            scope: Takes the names that the expression uses.
+            must: A missing value may raise.
+            enum: The GraphQL names of an enum by member, value and name, where the
+                value becomes one.
+        """
+        ...
+
+
+def walk(row: Any, path: tuple[str, ...]) -> Any:
+    """Read a path through dicts and attributes; ``None`` where it ends early."""
+    for name in path:
+        if row is None:
+            return None
+        row = row.get(name) if isinstance(row, Mapping) else getattr(row, name)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class DictRows:
+    """Dicts decoded from JSON; a missing key is null."""
+
+    name: str = "dict"
+
+    def read(
+        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+    ) -> Read:
+        """Return a subscript, or ``get`` where the key may be missing."""
+        del scope, enum
+        first, *rest = path.row
+        if must and not rest:
+            return Read(f"row[{first!r}]")
+        text = f"row.get({first!r})"
+        for name in rest:
+            text = f"(d.get({name!r}) if (d := {text}) is not None else None)"
+        return Read(text)
+
+
+@dataclass(frozen=True, slots=True)
+class RepresentationRows:
+    """Representations: coerced values under the names of GraphQL."""
+
+    name: str = "representation"
+
+    def read(
+        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+    ) -> Read:
+        """Return a subscript by the GraphQL name."""
+        del scope, must, enum
+        name = path.graphql or path.row[0]
+        return Read(f"row.get({name!r})", is_final=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRows:
+    """Dataclass instances and other objects, Strawberry's own by attribute."""
+
+    name: str
+    is_strawberry: bool
+
+    def read(
+        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+    ) -> Read:
+        """Return an attribute, or a walk where the path is longer."""
+        del must, enum
+        names = path.attribute if self.is_strawberry else path.row
+        if len(names) == 1 and names[0].isidentifier():
+            return Read(f"row.{names[0]}")
+        return Read(f"{scope.add(walk)}(row, {names!r})")
+
+
+REPRESENTATION: Final[RowKind] = RepresentationRows()
+_DICT: Final[RowKind] = DictRows()
+
+
+def kind_of(row_class: type) -> RowKind:
+    """Return the kind of the rows of a class."""
+    if issubclass(row_class, Mapping):
+        return _DICT
+    if issubclass(row_class, Message):
+        return MessageRows(row_class.DESCRIPTOR)
+    is_strawberry = get_object_definition(row_class) is not None
+    return ObjectRows(row_class.__name__, is_strawberry)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRows:
+    """Protobuf messages; what is unset and knows it is null."""
+
+    descriptor: Any = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The message's full name."""
+        full_name: str = self.descriptor.full_name
+        return full_name
+
+    def read(
+        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+    ) -> Read:
+        """Return attributes, each guarded by its presence where it has one."""
+        del must
+        guards: list[str] = []
+        text, descriptor = "row", self.descriptor
+        *ways, last = path.row
+        for name in ways:
+            step = descriptor.fields_by_name.get(name)
+            if step is None or step.message_type is None or _is_repeated(step):
+                return Read(f"{scope.add(walk)}(row, {path.row!r})")
+            guards.append(f"{text}.HasField({name!r})")
+            text, descriptor = f"{text}.{name}", step.message_type
+        found = descriptor.fields_by_name.get(last)
+        if found is None:
+            return Read(f"{text}.{last}")
+        value = f"{text}.{last}"
+        if _is_repeated(found):
+            return _repeated(found, value, guards, scope, enum)
+        if found.has_presence:
+            guards.append(f"{text}.HasField({last!r})")
+        return _guarded(_single(found, value, scope, enum), guards)
+
+
+def _guarded(read: Read, guards: list[str]) -> Read:
+    if not guards:
+        return read
+    condition = " and ".join(guards)
+    return Read(
+        f"({read.text} if {condition} else None)",
+        never_null=False,
+        fits=read.fits,
+        enum_table=read.enum_table,
+    )
+
+
+def _is_repeated(descriptor: Any) -> bool:
+    repeated = getattr(descriptor, "is_repeated", None)
+    if repeated is None:  # protobuf before 6.31
+        return bool(descriptor.label == descriptor.LABEL_REPEATED)
+    return bool(repeated)
+
+
+def _single(found: Any, text: str, scope: Scope, enum: object) -> Read:
+    if found.message_type is not None:
+        known = _WELL_KNOWN.get(found.message_type.full_name)
+        if known is None:
+            return Read(text, never_null=True)
+        return Read(f"{scope.add(known)}({text})")
+    if found.enum_type is not None:
+        table = _by_number(found.enum_type, enum)
+        never_null = table is not None and None not in table.values()
+        return Read(text, never_null=never_null, enum_table=table)
+    fits = _FITS.get(found.type, frozenset())
+    return Read(text, never_null=True, fits=fits)
+
+
+def _repeated(
+    found: Any, text: str, guards: list[str], scope: Scope, enum: object
+) -> Read:
+    if found.message_type is not None and found.message_type.GetOptions().map_entry:
+        return _guarded(Read(f"dict({text})"), guards)
+    known = found.message_type and _WELL_KNOWN.get(found.message_type.full_name)
+    if known:
+        return _guarded(Read(f"list(map({scope.add(known)}, {text}))"), guards)
+    if guards:
+        return _guarded(Read(f"list({text})"), guards)
+    item = _single(found, text, scope, enum)
+    return Read(
+        text,
+        never_null=True,
+        fits=item.fits,
+        is_list=True,
+        enum_table=item.enum_table,
+    )
+
+
+def _by_number(descriptor: Any, enum: object) -> dict[Any, str | None] | None:
+    """Return GraphQL names by number; a zero that none has is an unset value.
+
+    Values may carry the enum's name in front, as in ``ORDER_STATUS_PENDING``.
+    """
+    if not isinstance(enum, Mapping):
+        return None
+    snake = "".join(
+        f"_{c}" if c.isupper() and i else c for i, c in enumerate(descriptor.name)
+    )
+    prefix = f"{snake.upper()}_"
+    table: dict[Any, str | None] = {}
+    for value in descriptor.values:
+        name = enum.get(value.name) or enum.get(value.name.removeprefix(prefix))
+        if name is not None or value.number == 0:
+            table[value.number] = name
+    return table
+
+
+def translate(value: Any, table: Mapping[Any, str | None]) -> Any:
+    """Return the GraphQL names of enum numbers, one or a list; others as they are."""
+    if value is None or isinstance(value, int):
+        return table.get(value, value)
+    return [table.get(item, item) for item in value]
+
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def to_datetime(stamp: Any) -> dt.datetime:
+    """Return a ``Timestamp`` as a datetime in UTC."""
+    return _EPOCH + dt.timedelta(
+        seconds=stamp.seconds, microseconds=stamp.nanos // 1000
+    )
+
+
+def to_timedelta(duration: Any) -> dt.timedelta:
+    """Return a ``Duration`` as a timedelta."""
+    return dt.timedelta(
+        seconds=duration.seconds, microseconds=round(duration.nanos / 1000)
+    )
+
+
+def unwrap(wrapper: Any) -> Any:
+    """Return what a wrapper such as ``StringValue`` holds."""
+    return wrapper.value
+
+
+def to_json(message: Any) -> Any:
+    """Return a ``Struct``, ``Value`` or ``ListValue`` as JSON."""
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - rare
+
+    return MessageToDict(message)
+
+
+_WELL_KNOWN: Final[Mapping[str, Any]] = {
+    "google.protobuf.Timestamp": to_datetime,
+    "google.protobuf.Duration": to_timedelta,
+    "google.protobuf.Struct": to_json,
+    "google.protobuf.Value": to_json,
+    "google.protobuf.ListValue": to_json,
+} | {
+    f"google.protobuf.{kind}Value": unwrap
+    for kind in (
+        "Bool",
+        "Bytes",
+        "Double",
+        "Float",
+        "Int32",
+        "Int64",
+        "String",
+        "UInt32",
+        "UInt64",
+    )
+}
+
+_FITS: Final[Mapping[int, frozenset[str]]] = {
+    FieldDescriptor.TYPE_INT32: frozenset({"Int"}),
+    FieldDescriptor.TYPE_SINT32: frozenset({"Int"}),
+    FieldDescriptor.TYPE_SFIXED32: frozenset({"Int"}),
+    FieldDescriptor.TYPE_BOOL: frozenset({"Boolean"}),
+    FieldDescriptor.TYPE_STRING: frozenset({"String", "ID"}),
+}
+"""The leaf types that every value of a protobuf type keeps to."""
