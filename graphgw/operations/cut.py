@@ -34,6 +34,7 @@ def cut(operation: Operation, refused: Collection[SelectionPath]) -> Operation:
     selections = _keep(operation.selections, frozenset(refused), ())
     used = frozenset(variables_in((*selections, *operation.introspection)))
     variables = tuple(found for found in operation.variables if found.name in used)
+    places = _move_places(operation, frozenset(refused))
     return replace(
         operation,
         selections=selections,
@@ -42,8 +43,19 @@ def cut(operation: Operation, refused: Collection[SelectionPath]) -> Operation:
             name: value for name, value in operation.literals.items() if name in used
         },
         fingerprint=fingerprint_operation(
-            operation.kind, selections, operation.introspection, variables
+            operation.kind, selections, operation.introspection, places, variables
         ),
+        introspection_places=places,
+    )
+
+
+def _move_places(
+    operation: Operation, refused: frozenset[SelectionPath]
+) -> tuple[int, ...]:
+    """Return where introspection stands once the refused root fields are gone."""
+    return tuple(
+        place - sum((index,) in refused for index in range(place - before))
+        for before, place in enumerate(operation.introspection_places)
     )
 
 

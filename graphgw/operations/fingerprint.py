@@ -23,10 +23,12 @@ def fingerprint_operation(
     kind: OperationKind,
     selections: Selections,
     introspection: Selections,
+    places: Iterable[int],
     variables: Iterable[VariableDefinition],
 ) -> str:
     """Return 16 bytes, in hexadecimal, that stand for all of the arguments."""
     parts = [kind, print_selections(selections), print_selections(introspection)]
+    parts.append(" ".join(map(str, places)))
     for variable in variables:
         parts.append(f"${variable.name}: {variable.type}")
         if variable.has_default:

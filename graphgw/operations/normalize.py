@@ -103,7 +103,7 @@ def normalize(
     root = schema.get_root_type(operation.operation)
     if root is None:
         raise TypeError("the document was validated against another schema")
-    selections, introspection = walk.root(operation.selection_set, root)
+    selections, introspection, places = walk.root(operation.selection_set, root)
     used = frozenset(variables_in((*selections, *introspection)))
     variables = (
         *_declared(operation, used, schema),
@@ -119,7 +119,10 @@ def normalize(
         literals={
             name: value for name, value in walk.hoist.literals.items() if name in used
         },
-        fingerprint=fingerprint_operation(kind, selections, introspection, variables),
+        fingerprint=fingerprint_operation(
+            kind, selections, introspection, places, variables
+        ),
+        introspection_places=places,
     )
 
 
@@ -198,22 +201,26 @@ class _Walk:
 
     def root(
         self, node: SelectionSetNode, type_: GraphQLNamedType
-    ) -> tuple[Selections, tuple[Field, ...]]:
-        """Normalize the root selection set and set introspection apart."""
+    ) -> tuple[Selections, tuple[Field, ...], tuple[int, ...]]:
+        """Normalize the root and set introspection apart, with its places."""
         level = _Level(type_, self._possible_types(type_))
         self._collect(level, node)
         plain: list[_Entry] = []
         introspection: list[_Entry] = []
-        for entry in level.entries:
+        places: list[int] = []
+        for index, entry in enumerate(level.entries):
             is_meta = (
                 isinstance(entry, _FieldGroup)
                 and entry.nodes[0].name.value in _INTROSPECTION
             )
             (introspection if is_meta else plain).append(entry)
+            if is_meta:
+                places.append(index)
         selections = self._build(level.type, plain, HoistScope())
         scope = HoistScope(is_literal=True)
         meta = self._build(level.type, introspection, scope)
-        return selections, tuple(found for found in meta if isinstance(found, Field))
+        fields = tuple(found for found in meta if isinstance(found, Field))
+        return selections, fields, tuple(places)
 
     def _merge(
         self,

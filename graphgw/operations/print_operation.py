@@ -12,6 +12,7 @@ from graphgw.federation.selection import print_selections
 if TYPE_CHECKING:
     from graphql import GraphQLInputType, GraphQLSchema
 
+    from graphgw.federation.selection import Selection
     from graphgw.operations.operation import Operation, VariableDefinition
 
 __all__ = ["print_operation"]
@@ -29,7 +30,10 @@ def print_operation(operation: Operation, schema: GraphQLSchema) -> str:
     head: str = operation.kind
     if operation.name is not None or variables:
         head += f" {operation.name or ''}{f'({variables})' if variables else ''}"
-    selections = (*operation.selections, *operation.introspection)
+    selections: list[Selection] = list(operation.selections)
+    places = operation.introspection_places
+    for index, found in enumerate(operation.introspection):
+        selections.insert(places[index] if places else len(selections), found)
     return f"{head} {{\n{print_selections(selections, 1)}\n}}\n"
 
 

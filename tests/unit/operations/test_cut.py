@@ -82,6 +82,23 @@ def test_variables_literals_and_fingerprint_follow():
     assert left.introspection == whole.introspection
 
 
+@pytest.mark.parametrize(
+    ("refused", "places"),
+    [
+        pytest.param([(3,)], (1, 3), id="after"),
+        pytest.param([(1,)], (1, 2), id="between"),
+        pytest.param([(0,)], (0, 2), id="before"),
+        pytest.param([(0,), (1,), (2,)], (0, 1), id="all-before"),
+    ],
+)
+def test_introspection_moves_up(refused, places):
+    schema = "__schema { __typename }"
+    whole = operation(f"{{ count {schema} a: count s: {schema} b: count c: count }}")
+    assert whole.introspection_places == (1, 3)
+
+    assert cut(whole, refused).introspection_places == places
+
+
 def test_nothing_refused_is_the_same_operation():
     whole = operation()
 

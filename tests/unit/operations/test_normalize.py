@@ -198,6 +198,16 @@ def test_introspection_is_set_apart_and_keeps_its_literals():
     assert operation.literals == {}
 
 
+def test_the_places_of_introspection_are_kept():
+    text = "{ __schema { __typename } count x: __schema { __typename } __typename }"
+
+    operation = normal(text)
+
+    assert operation.introspection_places == (0, 2)
+    assert print_operation(operation, PET_SCHEMA).split() == ["query", *text.split()]
+    assert operation.fingerprint != normal(f"{{ count {text[1:]}").fingerprint
+
+
 def test_literals_become_variables_of_the_arguments_type():
     operation = normal(
         """{ things(order: ASC, filter: {text: "q", ids: 7, or: [{text: null}]}) {
