@@ -188,13 +188,13 @@ def _issuer(issuer: IssuerSettings) -> Iterator[str]:
         yield f"{', '.join(wrong)} cannot be used with this issuer's keys"
     if not issuer.algorithms:
         yield "an issuer needs an algorithm"
-    if issuer.secret is not None and len(issuer.secret.encode()) < _MIN_SECRET:
-        yield f"the secret must have at least {_MIN_SECRET} bytes"
+    needed = max(
+        (int(n[2:]) // 8 for n in issuer.algorithms if n in SYMMETRIC), default=0
+    )
+    if issuer.secret is not None and len(issuer.secret.encode()) < needed:
+        yield f"the secret must have at least {needed} bytes"
     if issuer.jwks_url is not None:
         yield from _url(issuer.jwks_url, allows_http=issuer.allows_plain_http)
-
-
-_MIN_SECRET: Final = 32
 
 
 def _url(url: str, *, allows_http: bool) -> Iterator[str]:

@@ -89,18 +89,20 @@ class CacheRead:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitDecided:
-    """A bucket let an operation pass, or not."""
+    """A bucket let an operation pass, or not; a shadow rule refuses nothing."""
 
     bucket: str
     is_allowed: bool
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionRefused:
-    """A policy cut a selection out of an operation."""
+    """A policy cut a selection out of an operation; a shadow rule would have."""
 
     coordinate: str
     code: str
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
