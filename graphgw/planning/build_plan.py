@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from graphgw.federation.supergraph import OperationKind
     from graphgw.planning.fetch_graph import FetchNode
-    from graphgw.planning.query_graph import QueryGraph
 
 __all__ = ["PlanBuilder"]
 
@@ -21,9 +20,8 @@ __all__ = ["PlanBuilder"]
 class PlanBuilder:
     """Collects the fetches of a plan; each group added waits for the one before."""
 
-    def __init__(self, graph: QueryGraph, kind: OperationKind) -> None:
+    def __init__(self, kind: OperationKind) -> None:
         self.fetches: list[Fetch] = []
-        self._graph = graph
         self._kind: OperationKind = kind
         self._barrier: tuple[int, ...] = ()
         self._alike: dict[object, list[int]] = {}
@@ -41,7 +39,7 @@ class PlanBuilder:
         self._barrier = tuple(fetch.id for fetch in done if fetch.id not in waited)
 
     def _fetch(self, node: FetchNode, after: tuple[int, ...]) -> Fetch:
-        selections, renames = build_output(self._graph, node)
+        selections, renames = build_output(node)
         return Fetch(
             id=len(self.fetches),
             graph=node.graph_id,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from graphgw.federation.selection import Argument, Selection, Selections
     from graphgw.planning.fetch_graph import FetchNode
     from graphgw.planning.paths import Goal, Path
-    from graphgw.planning.query_graph import QueryGraph
 
 __all__ = ["build_output"]
 
@@ -66,9 +65,7 @@ class _Field:
         return Field(self.name, alias, self.arguments)
 
 
-def build_output(
-    graph: QueryGraph, node: FetchNode
-) -> tuple[Selections, tuple[Rename, ...]]:
+def build_output(node: FetchNode) -> tuple[Selections, tuple[Rename, ...]]:
     """Build a fetch's selections, and the renames that its answer needs."""
     output = _Part("", 0)
     parts: dict[Path, _Part] = {}
@@ -81,7 +78,7 @@ def build_output(
             if key not in part.fields:
                 field = _Field(key, goal.name, goal.arguments, type_, goal.order, None)
                 part.fields[key] = field
-    renames = tuple(dict.fromkeys(_separate(graph, [output], ())))
+    renames = tuple(dict.fromkeys(_separate([output], ())))
     return tuple(_selections(output, frozenset())), renames
 
 
@@ -166,40 +163,37 @@ def _selections(part: _Part, outer: frozenset[Selection]) -> Iterator[Selection]
 # Fields that differ in type under one response key
 
 
-def _separate(
-    graph: QueryGraph, parts: Sequence[_Part], path: tuple[PathStep, ...]
-) -> Iterator[Rename]:
-    """Alias what the subgraph would refuse in overlapping selections."""
-    by_key: dict[str, list[tuple[_Field, tuple[str, ...]]]] = {}
+def _separate(parts: Sequence[_Part], path: tuple[PathStep, ...]) -> Iterator[Rename]:
+    """Alias what the subgraph would refuse in overlapping selections.
+
+    An alias stands for one response key only, so that whatever object has it is
+    renamed, of whichever type it is.
+    """
+    by_key: dict[str, list[_Field]] = {}
     used: set[str] = set()
-    for field, types in _with_types(graph, parts, ()):
-        by_key.setdefault(field.target, []).append((field, types))
+    for field in _overlapping(parts):
+        by_key.setdefault(field.target, []).append(field)
         used.add(field.key)
     for key, found in by_key.items():
-        shapes: dict[str, list[tuple[_Field, tuple[str, ...]]]] = {}
-        for item in found:
-            shapes.setdefault(_shape(item[0]), []).append(item)
+        shapes: dict[str, list[_Field]] = {}
+        for field in found:
+            shapes.setdefault(_shape(field), []).append(field)
         for number, group in enumerate(shapes.values()):
             if number:
                 alias = _unused(f"__gw_{number}_{key}", used)
-                for field, types in group:
+                for field in group:
                     field.key = alias
-                    yield Rename(path, alias, key, types)
-            inner = [field.inner for field, _ in group if field.inner is not None]
+                yield Rename(path, alias, key)
+            inner = [field.inner for field in group if field.inner is not None]
             if inner:
-                step = PathStep(key, group[0][0].list_depth)
-                yield from _separate(graph, inner, (*path, step))
+                step = PathStep(key, group[0].list_depth)
+                yield from _separate(inner, (*path, step))
 
 
-def _with_types(
-    graph: QueryGraph, parts: Iterable[_Part], types: tuple[str, ...]
-) -> Iterator[tuple[_Field, tuple[str, ...]]]:
+def _overlapping(parts: Iterable[_Part]) -> Iterator[_Field]:
     for part in parts:
-        for field in part.fields.values():
-            yield field, types
-        for fragment in part.fragments.values():
-            inside = tuple(sorted(graph.possible(fragment.type_name)))
-            yield from _with_types(graph, (fragment,), inside)
+        yield from part.fields.values()
+        yield from _overlapping(part.fragments.values())
 
 
 def _shape(field: _Field) -> str:

@@ -56,8 +56,10 @@ class Rename:
     """Undo an internal alias in a fetch's answer, before it is merged.
 
     ``path`` leads from the fetch's answer (each entity, for entity fetches) to the
-    objects that hold ``source``; the value moves to ``target``. ``types`` limits it
-    to objects of these runtime types, where not empty.
+    objects that may hold ``source``; where one does, the value moves to ``target``.
+    ``types`` limits it to objects of these runtime types, where not empty (the planner
+    leaves it empty: an alias stands for one key). Renames are applied in order, and
+    paths name the keys as the renames before have left them.
     """
 
     path: tuple[PathStep, ...]

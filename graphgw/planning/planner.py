@@ -152,7 +152,7 @@ class _Run:
 
     def fetches(self, groups: list[list[FetchNode]]) -> Iterator[Fetch]:
         """Turn fetch nodes into the plan's fetches, numbered in order."""
-        builder = PlanBuilder(self.graph, self.kind)
+        builder = PlanBuilder(self.kind)
         for group in groups:
             self.budget.check()
             builder.add(sort_fetches(group))
