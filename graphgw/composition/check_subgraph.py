@@ -10,12 +10,18 @@ from graphql import specified_scalar_types
 from graphgw.composition.check_field_sets import check_field_set
 from graphgw.composition.usage import context_selections, satisfies_interface
 from graphgw.errors import ConfigurationError
+from graphgw.federation.rule_arguments import errors_of_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphgw.composition.findings import Findings
-    from graphgw.composition.subgraph import Subgraph, SubgraphField, SubgraphType
+    from graphgw.composition.subgraph import (
+        Element,
+        Subgraph,
+        SubgraphField,
+        SubgraphType,
+    )
 
 __all__ = ["check_subgraph"]
 
@@ -26,6 +32,7 @@ _PERCENT: Final = re.compile(r"percent\((\d{1,2}(?:\.\d{1,8})?|100)\)")
 def check_subgraph(subgraph: Subgraph, findings: Findings) -> None:
     """Report everything that is wrong within one subgraph."""
     for definition in subgraph.types.values():
+        _check_rules(definition, subgraph, findings)
         _check_references(definition, subgraph, findings)
         _check_keys(definition, subgraph, findings)
         _check_interface_object(definition, subgraph, findings)
@@ -34,6 +41,29 @@ def check_subgraph(subgraph: Subgraph, findings: Findings) -> None:
             _check_field(definition, field, subgraph, findings)
             _check_override(field, where, subgraph, findings)
             _check_external(definition, field, subgraph, findings)
+
+
+def _check_rules(
+    definition: SubgraphType, subgraph: Subgraph, findings: Findings
+) -> None:
+    for where, element in _elements(definition):
+        for applied in element.applied:
+            for error in errors_of_rule(applied):
+                findings.problem(f'subgraph "{subgraph.name}": {error}', where)
+
+
+def _elements(definition: SubgraphType) -> Iterator[tuple[str, Element]]:
+    """Yield the type and all it holds, with their coordinates."""
+    name = definition.name
+    yield name, definition
+    for value in definition.values.values():
+        yield f"{name}.{value.name}", value
+    for given in definition.inputs.values():
+        yield f"{name}.{given.name}", given
+    for field in definition.fields.values():
+        yield f"{name}.{field.name}", field
+        for argument in field.arguments.values():
+            yield f"{name}.{field.name}({argument.name}:)", argument
 
 
 def _check_references(

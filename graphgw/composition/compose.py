@@ -23,7 +23,7 @@ from graphgw.composition.merge_types import (
     add_interface_object_fields,
     merge_type,
 )
-from graphgw.composition.merging import Merging, find_overrides, find_subtypes
+from graphgw.composition.merging import Merging
 from graphgw.composition.read_subgraph import read_subgraph
 from graphgw.errors import CompositionError, ConfigurationError
 from graphgw.federation.api_schema import build_schema_of, problems_of_schema
@@ -65,9 +65,7 @@ def compose(subgraphs: Sequence[SubgraphSDL]) -> Composed:
         raise CompositionError(findings.problems)
     for subgraph in read:
         check_subgraph(subgraph, findings)
-    merging = Merging(
-        read, findings, find_subtypes(read), find_overrides(read, findings)
-    )
+    merging = Merging.of(read, findings)
     merged = _merge(merging)
     if findings.problems:
         raise CompositionError(findings.problems)

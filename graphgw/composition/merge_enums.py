@@ -32,7 +32,8 @@ def merge_values(
     A value that some subgraph lacks is an error where the enum is both sent and
     returned, and left out where it is only sent; unless clients do not see it.
     """
-    is_input, is_output = _usage(name, merging)
+    is_input = name in merging.taken_types
+    is_output = name in merging.returned_types
     graphs: dict[str, tuple[str, ...]] = {}
     nodes: list[EnumValueDefinitionNode] = []
     rules: dict[str, tuple[AppliedDirective, ...]] = {}
@@ -66,16 +67,3 @@ def merge_values(
     if not nodes:
         merging.findings.problem("its subgraphs have no value in common", name)
     return graphs, nodes, rules
-
-
-def _usage(name: str, merging: Merging) -> tuple[bool, bool]:
-    """Tell whether any subgraph takes the enum, and whether any returns it."""
-    is_input = is_output = False
-    for subgraph in merging.subgraphs:
-        for definition in subgraph.types.values():
-            inputs = list(definition.inputs.values())
-            for field in definition.fields.values():
-                is_output = is_output or field.type.named_type == name
-                inputs.extend(field.arguments.values())
-            is_input = is_input or any(i.type.named_type == name for i in inputs)
-    return is_input, is_output

@@ -81,7 +81,7 @@ def merge_field(type_name: str, name: str, merging: Merging) -> MergedField | No
         merging.findings,
     )
     elements = [source.field for source in sources]
-    rules = {coordinate: merge_applied(element.applied for element in elements)}
+    rules = {coordinate: _rules(type_name, name, merging)}
     for argument, given in arguments.items():
         rules[f"{coordinate}({argument}:)"] = given.applied
     return MergedField(
@@ -93,7 +93,7 @@ def merge_field(type_name: str, name: str, merging: Merging) -> MergedField | No
                 source.subgraph.id: _in_graph(source, ref, coordinate, merging)
                 for source in sources
             },
-            is_inaccessible=any(element.is_inaccessible for element in elements),
+            is_inaccessible=any(a.name == "inaccessible" for a in rules[coordinate]),
         ),
         node=FieldDefinitionNode(
             name=NameNode(value=name),
@@ -103,6 +103,18 @@ def merge_field(type_name: str, name: str, merging: Merging) -> MergedField | No
             directives=merge_kept(elements),
         ),
         rules=rules,
+    )
+
+
+def _rules(type_name: str, name: str, merging: Merging) -> tuple[AppliedDirective, ...]:
+    """Merge the directives of every subgraph, of those that lost the field too.
+
+    So a field that moves does not lose what protects it.
+    """
+    return merge_applied(
+        owner.fields[name].applied
+        for _, owner in merging.having(type_name)
+        if name in owner.fields
     )
 
 
@@ -178,9 +190,13 @@ def _check_externals(
     for source in sources:
         if source.is_resolver or not source.field.is_external:
             continue
-        if not is_output_of(ref, source.field.type, merging.is_subtype):
+        stated = source.field.type
+        fits = is_output_of(ref, stated, merging.is_subtype) or is_output_of(
+            stated, ref, merging.is_subtype
+        )
+        if not fits:
             merging.findings.problem(
-                f"its @external type {source.field.type} in subgraph"
+                f"its @external type {stated} in subgraph"
                 f' "{source.subgraph.name}" does not fit its type {ref}',
                 coordinate,
             )

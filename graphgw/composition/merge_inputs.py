@@ -72,6 +72,12 @@ def merge_inputs(
             directives=merge_kept(elements),
         )
         applied = merge_applied(element.applied for element in elements)
+        if ref.is_required and node.default_value is None and _is_hidden(applied):
+            findings.problem(
+                "it is @inaccessible and mandatory, so that no client can give it",
+                where,
+                "Make it optional, or give it a default value.",
+            )
         merged[name] = MergedInput(node, ref, applied)
     return merged
 
@@ -88,6 +94,10 @@ def merge_kept(elements: Sequence[Element]) -> tuple[ConstDirectiveNode, ...]:
         for directive in element.kept:
             kept.setdefault(directive.name.value, directive)
     return tuple(kept.values())
+
+
+def _is_hidden(applied: tuple[AppliedDirective, ...]) -> bool:
+    return any(directive.name == "inaccessible" for directive in applied)
 
 
 def _report_missing(

@@ -46,7 +46,10 @@ def _merged(name: str, given: list[Mapping[str, JSON]]) -> Iterable[Mapping[str,
 
 
 def _all_of(argument: str) -> Callable[[_Given], JSONObject]:
-    """Merge alternatives of conjunctions: one of each subgraph's must hold."""
+    """Merge alternatives of conjunctions: one of each subgraph's must hold.
+
+    Where a subgraph names no alternative at all, nobody passes.
+    """
 
     def merge(given: _Given) -> JSONObject:
         combined: list[list[str]] = [[]]
@@ -54,7 +57,7 @@ def _all_of(argument: str) -> Callable[[_Given], JSONObject]:
             combined = [
                 sorted({*left, *right})
                 for left in combined
-                for right in arguments.get(argument) or [[]]
+                for right in arguments.get(argument) or ()
             ]
         unique = sorted({tuple(item) for item in combined})
         return {argument: [list(item) for item in unique]}

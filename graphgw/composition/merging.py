@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graphgw.composition.findings import Findings
     from graphgw.composition.subgraph import Override, Subgraph, SubgraphType
 
-__all__ = ["Merging", "find_overrides", "find_subtypes"]
+__all__ = ["Merging"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,26 @@ class Merging:
     findings: Findings
     subtypes: frozenset[tuple[str, str]]
     overrides: Mapping[tuple[str, str, str], str | None]
+    taken_types: frozenset[str]
+    """Types that some argument or input field has."""
+    returned_types: frozenset[str]
+    """Types that some field of an object or interface has."""
+
+    @classmethod
+    def of(cls, subgraphs: tuple[Subgraph, ...], findings: Findings) -> Merging:
+        """Find out how the types of all subgraphs relate."""
+        definitions = [d for s in subgraphs for d in s.types.values()]
+        fields = [f for d in definitions for f in d.fields.values()]
+        arguments = [a for f in fields for a in f.arguments.values()]
+        inputs = [given for d in definitions for given in d.inputs.values()]
+        return cls(
+            subgraphs=subgraphs,
+            findings=findings,
+            subtypes=_find_subtypes(subgraphs),
+            overrides=_find_overrides(subgraphs, findings),
+            taken_types=frozenset(a.type.named_type for a in (*arguments, *inputs)),
+            returned_types=frozenset(f.type.named_type for f in fields),
+        )
 
     def is_subtype(self, inner: str, outer: str) -> bool:
         """Tell whether ``inner`` implements ``outer`` or is a member of it."""
@@ -55,7 +75,7 @@ class Merging:
         )
 
 
-def find_subtypes(subgraphs: tuple[Subgraph, ...]) -> frozenset[tuple[str, str]]:
+def _find_subtypes(subgraphs: tuple[Subgraph, ...]) -> frozenset[tuple[str, str]]:
     """Return every (type, abstract type) relation that any subgraph states."""
     return frozenset(
         pair
@@ -68,7 +88,7 @@ def find_subtypes(subgraphs: tuple[Subgraph, ...]) -> frozenset[tuple[str, str]]
     )
 
 
-def find_overrides(
+def _find_overrides(
     subgraphs: tuple[Subgraph, ...], findings: Findings
 ) -> dict[tuple[str, str, str], str | None]:
     """Find out which fields are taken from which subgraph, and check that they may."""

@@ -30,6 +30,7 @@ from graphgw.composition.type_refs import read_type_ref
 from graphgw.errors import ConfigurationError
 from graphgw.federation.api_schema import KEPT_DIRECTIVES
 from graphgw.federation.field_sets import parse_field_set, print_field_set
+from graphgw.federation.rule_arguments import complete_arguments
 from graphgw.federation.rule_definitions import RULE_NAMES
 from graphgw.federation.supergraph import AppliedDirective, ContextArgument, Key
 
@@ -87,6 +88,12 @@ class TypeReader:
             )
             return None
         kind = kinds.pop()
+        if sum(not isinstance(node, TypeExtensionNode) for node in nodes) > 1:
+            self._findings.problem(
+                f'subgraph "{self._subgraph}" defines the type more than once',
+                name,
+                'Begin all but one definition with "extend".',
+            )
         directives = [d for node in nodes for d in node.directives or ()]
         applied = list(self._names.applied(tuple(directives)))
         flags = {directive for directive, _ in applied}
@@ -134,7 +141,7 @@ class TypeReader:
             "description": next((d for d in descriptions if d is not None), None),
             "kept": tuple(d for d in directives if d.name.value in KEPT_DIRECTIVES),
             "applied": tuple(
-                AppliedDirective(name, arguments)
+                AppliedDirective(name, complete_arguments(name, arguments))
                 for name, arguments in applied
                 if name in RULE_NAMES or name in self._names.composed
             ),

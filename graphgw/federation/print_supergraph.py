@@ -22,6 +22,7 @@ from graphgw.federation.print_header import (
     has_contexts,
     print_schema_definition,
 )
+from graphgw.federation.rule_arguments import rule_definition
 from graphgw.federation.rule_definitions import RULE_TYPES, RULES
 from graphgw.federation.supergraph import FieldInGraph
 
@@ -233,11 +234,11 @@ class _Printer:
 
 
 def _definitions(composed: Mapping[str, str]) -> dict[str, DirectiveDefinitionNode]:
-    texts = [*composed.values()]
-    for name, rule in RULES.items():
-        texts.append(f"directive @{name} {rule.signature}")
-    document: Any = parse("\n".join(texts))
-    return {node.name.value: node for node in document.definitions}
+    found = {name: rule_definition(name) for name in RULES}
+    for name, text in composed.items():
+        document: Any = parse(text)
+        found[name] = document.definitions[0]
+    return found
 
 
 def _field_directives(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphgw.federation.links import Links, directive_arguments, link_from_arguments
+from graphgw.federation.rule_arguments import complete_arguments
 from graphgw.federation.rule_definitions import RULE_NAMES
 from graphgw.federation.supergraph import AppliedDirective
 
@@ -63,7 +64,10 @@ def _applied(
     for directive in node.directives or ():
         meaning = document.links.directive(directive.name.value)
         if meaning.name in known and not meaning.is_in("join"):
-            yield AppliedDirective(meaning.name, directive_arguments(directive))
+            given = directive_arguments(directive)
+            yield AppliedDirective(
+                meaning.name, complete_arguments(meaning.name, given)
+            )
     for arguments in document.joins(node, "directive"):
         yield from _carried(arguments, document, carried)
 
@@ -80,9 +84,8 @@ def _carried(
         meaning = links.directive(str(arguments.get("name")))
         name = meaning.name if meaning.link else meaning.name.rpartition("__")[2]
         if name in RULE_NAMES:
-            yield AppliedDirective(
-                name, given if isinstance(given, dict) else {}, graph
-            )
+            stated = given if isinstance(given, dict) else {}
+            yield AppliedDirective(name, complete_arguments(name, stated), graph)
 
 
 def _links_by_graph(document: SupergraphDocument) -> dict[str, Links]:
