@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
@@ -11,8 +10,11 @@ import httpx
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.sources.grpc_service import GRPCService
 from graphgw.sources.http_service import HTTPService
+from graphgw.sources.http_transport.settings import read_transport_settings
+from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.httpx_transport import HTTPXTransport
 from graphgw.sources.settings import find_problems
+from graphgw.sources.tls import build_tls_context
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
     from graphgw.sources.settings import ServiceSettings
     from graphgw.types import Clock
 
-__all__ = ["Connections", "OpenTransport", "open_httpx_transport"]
+__all__ = [
+    "Connections",
+    "OpenTransport",
+    "open_http_transport",
+    "open_httpx_transport",
+]
 
 OpenTransport: TypeAlias = "Callable[[ServiceSettings], Transport]"
 
@@ -45,7 +52,7 @@ class Connections:
     its connections, breaker and budget.
     """
 
-    __slots__ = ("_clock", "_open_transport", "_services", "_shared")
+    __slots__ = ("_clock", "_open_transport", "_replaced", "_services")
 
     def __init__(
         self,
@@ -64,9 +71,10 @@ class Connections:
         Raises:
             ConfigurationError: Settings are wrong; holds all problems.
         """
-        self._open_transport = open_transport or open_httpx_transport
+        self._open_transport = open_transport or open_http_transport
         self._clock = clock
         self._services: dict[str, _Shared] = {}
+        self._replaced: list[_Shared] = []
         self._hold(services, {})
 
     @property
@@ -108,6 +116,28 @@ class Connections:
             raise self._unknown(name, "grpc")
         return shared.service
 
+    def open(self, settings: ServiceSettings) -> HTTPService | GRPCService:
+        """Return the service with these settings; open it if it is not there.
+
+        For services that a supergraph names rather than the configuration. One with
+        the same name and other settings is replaced; calls under way go on, and its
+        connections are closed in the end.
+
+        Raises:
+            ConfigurationError: The settings are wrong.
+        """
+        shared = self._services.get(settings.name)
+        if shared is not None and shared.service.settings == settings:
+            return shared.service
+        if problems := find_problems(settings):
+            raise ConfigurationError(problems)
+        if shared is not None:
+            self._replaced.append(shared)
+        opened = _Shared(self._open(settings))
+        opened.holders = 1
+        self._services[settings.name] = opened
+        return opened.service
+
     def replace(self, services: Iterable[ServiceSettings]) -> Connections:
         """Return the connections of a new configuration; close the old ones later.
 
@@ -120,10 +150,11 @@ class Connections:
 
     async def aclose(self) -> None:
         """Close the services that no other ``Connections`` holds."""
-        services, self._services = self._services, {}
-        for shared in services.values():
+        held = [*self._services.values(), *self._replaced]
+        self._services, self._replaced = {}, []
+        for shared in held:
             shared.holders -= 1
-        unused = [shared for shared in services.values() if not shared.holders]
+        unused = [shared for shared in held if not shared.holders]
         await asyncio.gather(*(shared.service.aclose() for shared in unused))
 
     def _hold(
@@ -169,10 +200,15 @@ class Connections:
         )
 
 
+def open_http_transport(settings: ServiceSettings) -> HTTPTransport:
+    """Return the transport that services use if nothing else is said."""
+    return HTTPTransport(read_transport_settings(settings))
+
+
 def open_httpx_transport(settings: ServiceSettings) -> HTTPXTransport:
     """Return a transport on a client of httpx with the service's settings."""
     client = httpx.AsyncClient(
-        verify=_build_tls_context(settings),
+        verify=build_tls_context(settings.tls),
         timeout=httpx.Timeout(settings.timeout, connect=settings.connect_timeout),
         limits=httpx.Limits(
             max_connections=settings.max_connections,
@@ -182,13 +218,3 @@ def open_httpx_transport(settings: ServiceSettings) -> HTTPXTransport:
         trust_env=False,
     )
     return HTTPXTransport(client, max_answer_bytes=settings.max_answer_bytes)
-
-
-def _build_tls_context(settings: ServiceSettings) -> ssl.SSLContext:
-    tls = settings.tls
-    context = ssl.create_default_context(
-        cafile=tls.ca_file if tls is not None else None
-    )
-    if tls is not None and tls.certificate_file is not None:
-        context.load_cert_chain(tls.certificate_file, tls.key_file)
-    return context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from graphgw.errors import Problem
@@ -107,6 +107,23 @@ class ServiceSettings:
     """gRPC speaks TLS if this is set, HTTP if the URL says so."""
     retries: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+
+    @classmethod
+    def from_url(cls, name: str, url: str) -> Self:
+        """Return the settings of a service of which only the URL is known.
+
+        ``grpc://host:port`` and, with TLS, ``grpcs://host:port`` mean a gRPC service;
+        several addresses are parted by commas. Any other URL means an HTTP service.
+        """
+        scheme, _, rest = url.partition("://")
+        if scheme not in {"grpc", "grpcs"}:
+            return cls(name=name, url=url)
+        return cls(
+            name=name,
+            kind="grpc",
+            addresses=tuple(rest.rstrip("/").split(",")),
+            tls=TLSSettings() if scheme == "grpcs" else None,
+        )
 
 
 def find_problems(settings: ServiceSettings) -> list[Problem]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 
 from graphgw.context import RequestContext
 from graphgw.types import Deadline
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """Run the transport's tests on both event loops."""
+    del config
+    factories = {"asyncio": asyncio.new_event_loop}
+    if item.path.name == "test_http_transport.py":
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
 
 
 class FakeClock:

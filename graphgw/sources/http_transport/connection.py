@@ -1,0 +1,304 @@
+"""One connection: writes a request, reads its answer, checks every limit on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+import httptools
+
+from graphgw.sources.http_transport.failures import (
+    answer_too_large,
+    bad_answer,
+    disconnected,
+    header_too_large,
+    timed_out,
+)
+from graphgw.sources.protocol import HTTPResponse
+
+if TYPE_CHECKING:
+    from graphgw.errors import SourceError
+    from graphgw.sources.http_transport.settings import TransportSettings
+    from graphgw.types import Deadline
+
+__all__ = ["Connection", "ConnectionOwner"]
+
+_LAST_INFORMATIONAL: Final = 199
+_HEADER_OVERHEAD: Final = 4
+
+_COMMON_NAMES: Final[dict[bytes, str]] = {
+    spelling.encode(): name
+    for name in (
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "etag",
+        "server",
+        "transfer-encoding",
+        "vary",
+    )
+    for spelling in (name, name.title())
+}
+
+
+class ConnectionOwner(Protocol):
+    """Who is told when a connection may be used again, and when it is gone."""
+
+    def release(self, connection: Connection) -> None:
+        """Take back a connection whose answer is complete."""
+        ...
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection that is closed."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A keep-alive connection that carries one call at a time.
+
+    ``deadline`` is that of the call it carries, ``None`` while it is idle. It closes
+    itself whenever what the server sends cannot be trusted to end where it should.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_body",
+        "_body_bytes",
+        "_failure",
+        "_has_headers",
+        "_head_bytes",
+        "_headers",
+        "_is_complete",
+        "_is_head",
+        "_is_kept",
+        "_owner",
+        "_parser",
+        "_settings",
+        "_source",
+        "_transport",
+        "calls",
+        "deadline",
+        "has_answer_bytes",
+        "idle_since",
+        "opened_at",
+    )
+
+    # What is known of the answer that is being read; ``_reset`` fills them in.
+    _body: bytes | bytearray
+    _body_bytes: int
+    _failure: SourceError | None
+    _has_headers: bool
+    _head_bytes: int
+    _headers: dict[str, str]
+    _is_complete: bool
+    _is_kept: bool
+
+    def __init__(
+        self, owner: ConnectionOwner, settings: TransportSettings, now: float
+    ) -> None:
+        self._owner = owner
+        self._settings = settings
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._answer: asyncio.Future[HTTPResponse] | None = None
+        self._source = ""
+        self._is_head = False
+        self.deadline: Deadline | None = None
+        self.calls = 0
+        self.has_answer_bytes = False
+        self.opened_at = now
+        self.idle_since = now
+        self._reset()
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether a request may be written to it."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def start(
+        self,
+        data: bytes,
+        answer: asyncio.Future[HTTPResponse],
+        deadline: Deadline,
+        source: str,
+        *,
+        is_head: bool,
+    ) -> None:
+        """Write a request; ``answer`` is settled when its answer is whole."""
+        self._answer = answer
+        self._source = source
+        self._is_head = is_head
+        self.deadline = deadline
+        self.calls += 1
+        self.has_answer_bytes = False
+        cast("asyncio.Transport", self._transport).write(data)
+
+    def expire(self) -> None:
+        """End the call because its deadline passed."""
+        self._fail(timed_out(self._source))
+
+    def close(self) -> None:
+        """Close at once; a call under way fails."""
+        self._fail(disconnected(self._source))
+
+    def abort(self) -> None:
+        """Close at once; nobody waits for the call under way, if any."""
+        self.deadline = None
+        self._answer = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport (asyncio)."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Settle the call, if one is under way: the connection is gone (asyncio)."""
+        if self._answer is not None:
+            if exc is None and self._ends_with_connection():
+                self._finish()
+            else:
+                self._fail(disconnected(self._source))
+        self._transport = None
+        self._parser = None
+        self._owner.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of the answer (asyncio)."""
+        parser = self._parser
+        if self._answer is None or parser is None:
+            # Nothing was asked: whatever this is, it must not answer the next call.
+            self.abort()
+            return
+        self.has_answer_bytes = True
+        failure = None
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            failure = bad_answer(self._source, "it switched protocols")
+        except httptools.HttpParserError as error:
+            self._is_kept = False
+            failure = bad_answer(self._source, str(error))
+        if self._is_complete:
+            self._finish()
+        elif self._failure or failure:
+            self._fail(self._failure or failure)
+        elif not self._has_headers:
+            self._count_head(len(data))
+            if self._failure:
+                self._fail(self._failure)
+
+    def on_message_begin(self) -> None:
+        """Note that an answer starts (httptools)."""
+        if self._is_complete:
+            # More than was asked for; the connection cannot be trusted any more.
+            self._is_kept = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read one header (httptools)."""
+        if self._is_complete:
+            return
+        self._count_head(len(name) + len(value) + _HEADER_OVERHEAD)
+        if self._has_headers or self._failure:
+            # A trailer: it comes too late to say what the body is.
+            return
+        key = _COMMON_NAMES.get(name) or name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers = self._headers
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+
+    def on_headers_complete(self) -> None:
+        """Check what the headers say of the body (httptools)."""
+        if self._is_complete:
+            return
+        self._has_headers = True
+        headers = self._headers
+        length = headers.get("content-length")
+        coding = headers.get("transfer-encoding")
+        limit = self._settings.max_answer_bytes
+        if coding is not None and coding.lower() != "chunked":
+            self._failure = bad_answer(self._source, "its transfer encoding is unknown")
+        elif coding is not None and length is not None:
+            self._failure = bad_answer(self._source, "its length is given twice")
+        elif self._is_head:
+            self._is_complete = True
+            self._is_kept = False
+        elif length is not None and int(length) > limit:
+            self._failure = answer_too_large(self._source, limit)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body (httptools)."""
+        if self._is_complete or self._failure:
+            return
+        self._body_bytes += len(body)
+        limit = self._settings.max_answer_bytes
+        if self._body_bytes > limit:
+            self._failure = answer_too_large(self._source, limit)
+        elif not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:
+            self._body = bytearray(self._body) + body
+
+    def on_message_complete(self) -> None:
+        """Note that the answer is whole (httptools)."""
+        if self._is_complete or self._failure:
+            return
+        parser = cast("httptools.HttpResponseParser", self._parser)
+        if parser.get_status_code() <= _LAST_INFORMATIONAL:
+            self._reset()
+            return
+        self._is_complete = True
+        self._is_kept = parser.should_keep_alive()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        limit = self._settings.max_header_bytes
+        if self._head_bytes > limit:
+            self._failure = header_too_large(self._source, limit)
+
+    def _reset(self) -> None:
+        self._headers = {}
+        self._body = b""
+        self._body_bytes = 0
+        self._head_bytes = 0
+        self._has_headers = False
+        self._is_complete = False
+        self._is_kept = False
+        self._failure = None
+
+    def _ends_with_connection(self) -> bool:
+        headers = self._headers
+        return (
+            self._has_headers
+            and "content-length" not in headers
+            and "transfer-encoding" not in headers
+        )
+
+    def _finish(self) -> None:
+        answer = self._answer
+        parser = cast("httptools.HttpResponseParser", self._parser)
+        response = HTTPResponse(
+            parser.get_status_code(), self._headers, bytes(self._body)
+        )
+        is_kept = self._is_kept
+        self._answer = None
+        self.deadline = None
+        self._reset()
+        if is_kept and self.is_usable:
+            self._owner.release(self)
+        else:
+            self.abort()
+        if answer is not None and not answer.done():
+            answer.set_result(response)
+
+    def _fail(self, error: SourceError | None) -> None:
+        answer = self._answer
+        self.abort()
+        if answer is not None and error is not None and not answer.done():
+            answer.set_exception(error)
