@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from graphgw.planning.plan import Fetch
     from graphgw.types import JSONObject
 
-__all__ = ["FakeSubgraph", "run_document"]
+__all__ = ["REPRESENTATION", "FakeSubgraph", "resolve_field", "run_document"]
+
+REPRESENTATION = "__representation"
+"""The key under which an entity's row holds what the subgraph was told of it."""
 
 
 @dataclass
@@ -29,9 +32,10 @@ class FakeSubgraph:
     """Answers fetches from ``data`` (root values) and ``entities`` (rows by type).
 
     A row is a dict; a value may be an exception, which is raised, or a function of
-    ``(info, **arguments)``. What a representation says lies over its row. ``calls``
-    holds the representations (or the root document) of each fetch; ``fails`` makes
-    the next fetches raise; with ``gate`` a fetch waits for it before it answers.
+    the row and the field's arguments. An entity's row lies over its representation,
+    which stands in it as ``REPRESENTATION``. ``calls`` holds the representations (or the root document) of each fetch; ``fails`` makes
+    the next fetches raise; with ``gate`` a fetch waits for it before it answers, and
+    ``turns`` says for how many turns of the event loop.
     """
 
     name: str
@@ -42,6 +46,7 @@ class FakeSubgraph:
     documents: list[str] = field(default_factory=list)
     fails: Exception | None = None
     gate: asyncio.Event | None = None
+    turns: Callable[[], int] = lambda: 0
     started: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: int = 0
     change: Callable[[FetchResult], FetchResult] = lambda result: result
@@ -79,6 +84,8 @@ class _PreparedFake:
             except asyncio.CancelledError:
                 subgraph.cancelled += 1
                 raise
+        for _ in range(subgraph.turns()):
+            await asyncio.sleep(0)
         if subgraph.fails is not None:
             raise subgraph.fails
         if self.fetch.inputs:
@@ -96,7 +103,7 @@ class _PreparedFake:
 def subgraph_entities(subgraph: FakeSubgraph) -> Callable[..., list[Any]]:
     """Return a resolver of ``_entities`` over the subgraph's rows."""
 
-    def resolve(_info: Any, representations: list[JSONObject]) -> list[Any]:
+    def resolve(_row: Any, representations: list[JSONObject]) -> list[Any]:
         return [_find(subgraph, representation) for representation in representations]
 
     return resolve
@@ -107,7 +114,8 @@ def _find(subgraph: FakeSubgraph, representation: JSONObject) -> Any:
     for row in subgraph.entities.get(type_name, ()):
         shared = [key for key in representation if key in row and key != "__typename"]
         if shared and all(_fits(row[key], representation[key]) for key in shared):
-            return {**representation, **row, "__typename": type_name}
+            known = {REPRESENTATION: representation, "__typename": type_name}
+            return {**representation, **row, **known}
     return None
 
 
@@ -124,8 +132,19 @@ async def run_document(
     variables: JSONObject,
 ) -> JSONObject:
     """Execute with graphql-core; return the answer as JSON."""
-    result = await graphql(schema, document, data, variable_values=variables)
+    result = await graphql(
+        schema,
+        document,
+        data,
+        variable_values=variables,
+        field_resolver=resolve_field,
+    )
     return dict(result.formatted)
+
+
+def resolve_field(row: Mapping[str, Any], info: Any, **arguments: Any) -> Any:
+    value = row.get(info.field_name)
+    return value(row, **arguments) if callable(value) else value
 
 
 _SCHEMAS: dict[tuple[str, tuple[str, ...]], GraphQLSchema] = {}

@@ -279,7 +279,7 @@ async def test_subgraphs_are_named_where_wanted(shop, users):
 
 async def test_variables_and_hoisted_literals_reach_the_subgraph(shop, products):
     seen = []
-    products.data = {"grade": lambda _info, of=None: seen.append(of) or of}
+    products.data = {"grade": lambda _row, of=None: seen.append(of) or of}
 
     await shop.run(
         "query ($g: Grade) { a: grade(of: $g) b: grade(of: BAD) }", {"g": "GOOD"}
