@@ -17,6 +17,7 @@ from graphql import (
 
 from graphgw.composition.check_subgraph import check_subgraph
 from graphgw.composition.findings import Findings, Hint, quoted
+from graphgw.composition.hint_protection import hint_at_protection
 from graphgw.composition.merge_directives import merge_composed, merge_executable
 from graphgw.composition.merge_types import (
     MergedType,
@@ -74,6 +75,7 @@ def compose(subgraphs: Sequence[SubgraphSDL]) -> Composed:
         supergraph = read_supergraph(sdl)
     except ConfigurationError as error:
         raise CompositionError(error.problems) from error
+    hint_at_protection(supergraph, findings)
     return Composed(supergraph, tuple(findings.hints))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from graphql import DirectiveDefinitionNode
 
+from graphgw.federation.api_schema import KEPT_DIRECTIVES
 from graphgw.federation.links import APOLLO, directive_arguments, schema_nodes
 from graphgw.federation.rule_definitions import RULE_NAMES
 
@@ -30,6 +31,8 @@ _FEDERATION_2: Final = _FEDERATION_1 | {
     "override",
     "shareable",
 }
+
+_BUILT_IN: Final = KEPT_DIRECTIVES | {"link", "core"}
 
 _MACHINERY_TYPES: Final = frozenset({"_Any", "_Entity", "_Service", "_FieldSet"})
 
@@ -62,13 +65,10 @@ class Names:
             return meaning.name
         if name in self.composed:
             return name
-        if not self.is_federation_2:
-            return name if name in _FEDERATION_1 else None
-        if name in _FEDERATION_2 and name not in self._defined:
-            self._findings.problem(
-                f'subgraph "{self._subgraph}" uses "@{name}" without importing it',
-                mend=f'Add "@{name}" to the import of its @link to federation.',
-            )
+        if name in _FEDERATION_1 and not self.is_federation_2:
+            return name
+        if name not in self._defined and name not in _BUILT_IN:
+            self._report_unknown(name, is_linked=meaning.link is not None)
         return None
 
     def applied(
@@ -99,6 +99,21 @@ class Names:
         if meaning.link is not None and meaning.link.is_apollo:
             return True
         return meaning.name in RULE_NAMES | _FEDERATION_2 | {"link", "core"}
+
+    def _report_unknown(self, name: str, *, is_linked: bool) -> None:
+        subgraph = f'subgraph "{self._subgraph}"'
+        if name in _FEDERATION_2:
+            self._findings.problem(
+                f'{subgraph} uses "@{name}" without importing it',
+                mend=f'Add "@{name}" to the import of its @link to federation.'
+                if self.is_federation_2
+                else f'Link its schema to Federation 2 and import "@{name}".',
+            )
+        elif not is_linked:
+            self._findings.problem(
+                f'{subgraph} uses "@{name}", which is not defined',
+                mend="Define the directive, or mend its name.",
+            )
 
     def _composed(self, document: DocumentNode) -> Iterator[str]:
         for node in schema_nodes(document):
