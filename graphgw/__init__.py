@@ -16,6 +16,10 @@ if TYPE_CHECKING:
         ResolverError,
         SourceError,
     )
+    from graphgw.gateway import Gateway
+    from graphgw.server.app import create_app
+    from graphgw.sources.grpc import grpc_source
+    from graphgw.sources.rest import rest_source
     from graphgw.subgraphs.loaders import loader
     from graphgw.subgraphs.local.fields import (
         batched,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigurationError",
+    "Gateway",
     "GraphGWError",
     "Principal",
     "RequestContext",
@@ -39,14 +44,18 @@ __all__ = [
     "batched",
     "by",
     "computed",
+    "create_app",
+    "grpc_source",
     "loader",
     "reference",
     "resolved",
+    "rest_source",
     "sourced",
 ]
 
 _HOMES: Final = {
     "ConfigurationError": "graphgw.errors",
+    "Gateway": "graphgw.gateway",
     "GraphGWError": "graphgw.errors",
     "Principal": "graphgw.types",
     "RequestContext": "graphgw.context",
@@ -56,7 +65,10 @@ _HOMES: Final = {
     "batched": "graphgw.subgraphs.local.fields",
     "by": "graphgw.subgraphs.local.fields",
     "computed": "graphgw.subgraphs.local.fields",
+    "create_app": "graphgw.server.app",
+    "grpc_source": "graphgw.sources.grpc",
     "loader": "graphgw.subgraphs.loaders",
+    "rest_source": "graphgw.sources.rest",
     "reference": "graphgw.subgraphs.local.fields",
     "resolved": "graphgw.subgraphs.local.fields",
     "sourced": "graphgw.subgraphs.local.fields",

@@ -1,0 +1,279 @@
+"""From settings to a snapshot: find the subgraphs, compose them, build policies."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from graphgw.composition.compose import compose
+from graphgw.composition.subgraph import SubgraphSDL
+from graphgw.config.settings import SubgraphReference
+from graphgw.errors import ConfigurationError, Problem, SourceError
+from graphgw.federation.read_supergraph import read_supergraph
+from graphgw.policies.policy_set import PolicySet
+from graphgw.snapshot import Snapshot
+from graphgw.sources.connections import Connections
+from graphgw.sources.settings import ServiceSettings
+from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
+from graphgw.subgraphs.remote.fetch_sdl import fetch_sdl
+from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
+from graphgw.types import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from graphgw.composition.compose import Composed
+    from graphgw.config.settings import Settings
+    from graphgw.federation.supergraph import Supergraph
+    from graphgw.operations.worker import ColdWorker
+    from graphgw.stores.protocol import Store
+    from graphgw.subgraphs.protocol import Subgraph
+
+__all__ = ["RemoteSubgraphs", "assemble", "compose_settings", "find_subgraphs"]
+
+_ENTRY_POINTS = "graphgw.subgraphs"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A subgraph and the schema that it registers."""
+
+    subgraph: Subgraph
+    sdl: str
+    url: str = ""
+
+
+async def assemble(
+    settings: Settings,
+    local: Sequence[LocalSubgraph],
+    *,
+    sdl: str | None,
+    remote: RemoteSubgraphs,
+    worker: ColdWorker,
+    store: Store,
+) -> Snapshot:
+    """Build a snapshot.
+
+    Args:
+        settings: Names the subgraphs that are not given.
+        local: Subgraphs that the program itself made.
+        sdl: A ready supergraph; without it the subgraphs are composed.
+        remote: Makes the clients of remote subgraphs.
+        worker: Runs cold work in its thread.
+        store: Where limits are counted.
+
+    Raises:
+        ConfigurationError: Something cannot be found or does not fit; all problems.
+    """
+    found = {
+        subgraph.name: _Found(subgraph, subgraph.sdl)
+        for subgraph in find_subgraphs(settings, local)
+    }
+    if sdl is None:
+        remote.open([ref for ref in settings.subgraphs if ref.python is None])
+        for item in await _read_remote(settings, remote):
+            found[item.subgraph.name] = item
+        supergraph = _compose(list(found.values())).supergraph
+    else:
+        supergraph = await worker.run(("supergraph", sdl), lambda: read_supergraph(sdl))
+        remote.open(_references(supergraph, settings, found))
+    subgraphs: dict[str, Subgraph] = {
+        **{name: item.subgraph for name, item in found.items()},
+        **remote.by_name,
+    }
+    return Snapshot(
+        supergraph,
+        {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},
+        policies=PolicySet(supergraph, settings.auth, settings.policies, store),
+        limits=settings.limits,
+        planning=settings.planning,
+        worker=worker,
+    )
+
+
+class RemoteSubgraphs:
+    """The clients of a snapshot's remote subgraphs, and their connections."""
+
+    def __init__(self, connections: Connections | None = None) -> None:
+        self.connections = connections or Connections()
+        self.by_name: dict[str, RemoteSubgraph] = {}
+
+    def next(self) -> RemoteSubgraphs:
+        """Return what the next snapshot opens; connections that fit are kept."""
+        return RemoteSubgraphs(self.connections)
+
+    def open(self, references: Sequence[SubgraphReference]) -> None:
+        """Make a client for each reference.
+
+        Raises:
+            ConfigurationError: A URL is missing or wrong; all problems.
+        """
+        self.connections = self.connections.replace(
+            ServiceSettings(
+                name=reference.name,
+                url=reference.url or "",
+                timeout=reference.remote.timeout,
+            )
+            for reference in references
+        )
+        self.by_name = {
+            reference.name: RemoteSubgraph(
+                reference.name,
+                reference.url or "",
+                self.connections.http(reference.name),
+                reference.headers,
+                reference.remote,
+            )
+            for reference in references
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections that no later snapshot uses."""
+        await self.connections.aclose()
+
+
+async def compose_settings(settings: Settings) -> Composed:
+    """Compose what the settings name, for the command line and for checks.
+
+    Raises:
+        ConfigurationError: Something cannot be found or does not fit; all problems.
+    """
+    remote = RemoteSubgraphs()
+    remote.open([ref for ref in settings.subgraphs if ref.python is None])
+    try:
+        read = await _read_remote(settings, remote)
+    finally:
+        await remote.aclose()
+    local = find_subgraphs(settings)
+    return _compose([*(_Found(item, item.sdl) for item in local), *read])
+
+
+def find_subgraphs(
+    settings: Settings, local: Sequence[LocalSubgraph] = ()
+) -> list[LocalSubgraph]:
+    """Return the local subgraphs: given, named by import path, or installed.
+
+    Raises:
+        ConfigurationError: Some cannot be imported; all problems.
+    """
+    found = list(local)
+    problems: list[Problem] = []
+    for reference in settings.subgraphs:
+        if reference.python is not None:
+            _collect(reference.python, f"subgraphs.{reference.name}", found, problems)
+    for entry in sorted(entry_points(group=_ENTRY_POINTS), key=lambda e: e.name):
+        _collect(entry.value, f"entry point {entry.name}", found, problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+def _collect(
+    path: str, where: str, found: list[LocalSubgraph], problems: list[Problem]
+) -> None:
+    module_name, _, attribute = path.partition(":")
+    try:
+        value = getattr(importlib.import_module(module_name), attribute or "subgraph")
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return
+    except Exception as error:  # noqa: BLE001 - whatever the module does wrong
+        problems.append(
+            Problem(
+                f"cannot import {path}: {type(error).__name__}: {error}",
+                where=where,
+                mend="name a module and an attribute, as in schema.order:subgraph",
+            )
+        )
+        return
+    if isinstance(value, LocalSubgraph):
+        if all(value is not known for known in found):
+            found.append(value)
+    else:
+        problems.append(Problem(f"{path} is not a Subgraph", where=where))
+
+
+async def _read_remote(settings: Settings, remote: RemoteSubgraphs) -> list[_Found]:
+    references = [ref for ref in settings.subgraphs if ref.name in remote.by_name]
+    read = await asyncio.gather(
+        *(_read_one(ref, remote.by_name[ref.name]) for ref in references),
+        return_exceptions=True,
+    )
+    problems: list[Problem] = []
+    found: list[_Found] = []
+    for item in read:
+        if isinstance(item, ConfigurationError):
+            problems.extend(item.problems)
+        elif isinstance(item, BaseException):
+            raise item
+        else:
+            found.append(item)
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+async def _read_one(reference: SubgraphReference, subgraph: RemoteSubgraph) -> _Found:
+    try:
+        if reference.sdl is None:
+            deadline = Deadline.after(reference.remote.timeout)
+            sdl = await fetch_sdl(
+                subgraph.name, subgraph.url, subgraph.transport, deadline
+            )
+        else:
+            sdl = await asyncio.to_thread(reference.sdl.read_text, "utf-8")
+    except (OSError, UnicodeDecodeError, SourceError) as error:
+        problem = Problem(
+            f"cannot read its schema: {error}",
+            where=f"subgraphs.{reference.name}",
+            mend='start it first, or name a file with its SDL under "sdl"',
+        )
+        raise ConfigurationError([problem]) from error
+    return _Found(subgraph, sdl, subgraph.url)
+
+
+def _compose(found: Sequence[_Found]) -> Composed:
+    if not found:
+        raise ConfigurationError(
+            [
+                Problem(
+                    "there is no subgraph",
+                    mend="name one under `subgraphs`, or give a supergraph",
+                )
+            ]
+        )
+    return compose(
+        [SubgraphSDL(item.subgraph.name, item.url, item.sdl) for item in found]
+    )
+
+
+def _references(
+    supergraph: Supergraph, settings: Settings, local: Collection[str]
+) -> list[SubgraphReference]:
+    """Say how each subgraph of a ready supergraph is reached.
+
+    Raises:
+        ConfigurationError: Some have no URL; all problems.
+    """
+    known = {reference.name: reference for reference in settings.subgraphs}
+    references = [
+        replace(reference, url=reference.url or graph.url)
+        for graph in supergraph.graphs.values()
+        if graph.name not in local
+        for reference in (known.get(graph.name) or SubgraphReference(name=graph.name),)
+    ]
+    problems = [
+        Problem(
+            "the supergraph SDL has no URL for this subgraph",
+            where=f"subgraphs.{reference.name}",
+            mend="give one in the configuration: subgraphs.NAME.url",
+        )
+        for reference in references
+        if not reference.url
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return references

@@ -1,0 +1,190 @@
+"""Serve one operation: from the request to its answer, stage by stage."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from graphgw.errors import BadRequestError, GraphGWError, PersistedQueryNotFoundError
+from graphgw.execution.response import GraphQLResponse, refuse
+from graphgw.execution.run import run_plan
+from graphgw.policies.decision import ALLOWED, Outcome
+from graphgw.snapshot import PlanKey
+from graphgw.telemetry.events import (
+    InternalFailure,
+    OperationFinished,
+    OperationPrepared,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphgw.context import RequestContext
+    from graphgw.execution.compile import CompiledPlan
+    from graphgw.operations.operation import (
+        GraphQLRequest,
+        Operation,
+        SelectionPath,
+    )
+    from graphgw.policies.decision import Decision, Refusal
+    from graphgw.snapshot import PreparedDocument, Snapshot
+    from graphgw.types import JSONObject
+
+__all__ = ["serve"]
+
+_NOTHING_REFUSED: frozenset[SelectionPath] = frozenset()
+
+
+async def serve(
+    snapshot: Snapshot,
+    request: GraphQLRequest,
+    context: RequestContext,
+    *,
+    allows_mutation: bool = True,
+) -> GraphQLResponse:
+    """Answer one query or mutation; every failure becomes an answer.
+
+    Emits one ``OperationFinished`` event. Only cancellation passes through.
+    """
+    began = time.perf_counter()
+    operation: Operation | None = None
+    try:
+        prepared = await _document(snapshot, request)
+        variables = prepared.coercion.coerce(request.variables)
+        operation = await _operation(snapshot, prepared, variables)
+        _check_kind(operation, allows_mutation=allows_mutation)
+        response = await _answer(snapshot, operation, variables, context)
+    except GraphGWError as error:
+        response = refuse(error)
+        if response.status >= 500:  # noqa: PLR2004 - HTTP's own number
+            _report(context, error)
+    except Exception as error:  # noqa: BLE001 - the outer edge: mask what is ours
+        _report(context, error)
+        response = refuse(GraphGWError("Internal server error."))
+    context.observer.observe(
+        OperationFinished(
+            request_id=context.request_id,
+            kind=operation.kind if operation else "unknown",
+            name=operation.name if operation else request.operation_name,
+            fingerprint=operation.fingerprint if operation else None,
+            client_name=context.client.name,
+            client_version=context.client.version,
+            seconds=time.perf_counter() - began,
+            status=response.status,
+            error_codes=response.error_codes if response.errors else (),
+            fetches=response.fetches,
+            subject=context.principal.subject,
+            ip=context.principal.ip,
+        )
+    )
+    return response
+
+
+async def _document(snapshot: Snapshot, request: GraphQLRequest) -> PreparedDocument:
+    if request.query is None:
+        if "persistedQuery" in request.extensions:
+            raise PersistedQueryNotFoundError("PersistedQueryNotFound")
+        raise BadRequestError('the request has no "query"')
+    found = snapshot.find_document(request.query, request.operation_name)
+    return found or await snapshot.prepare_document(
+        request.query, request.operation_name
+    )
+
+
+async def _operation(
+    snapshot: Snapshot, prepared: PreparedDocument, variables: JSONObject
+) -> Operation:
+    conditions = prepared.conditions(variables)
+    found = prepared.operations.get(conditions)
+    return found or await snapshot.normalize(prepared, conditions)
+
+
+def _check_kind(operation: Operation, *, allows_mutation: bool) -> None:
+    if operation.kind == "subscription":
+        raise BadRequestError(
+            "subscriptions are not answered over plain HTTP requests", status=405
+        )
+    if operation.kind == "mutation" and not allows_mutation:
+        raise BadRequestError("mutations must be sent by POST", status=405)
+
+
+async def _answer(
+    snapshot: Snapshot,
+    operation: Operation,
+    variables: JSONObject,
+    context: RequestContext,
+) -> GraphQLResponse:
+    if operation.literals:
+        variables = {**variables, **operation.literals}
+    policies = snapshot.policies
+    decision = ALLOWED
+    if not policies.is_open(operation):
+        decision = await policies.decide(context, operation, variables)
+        if decision.refusal is not None:
+            return _with_headers(refuse(decision.refusal), decision)
+    compiled = await _plan(snapshot, operation, decision, context)
+    result = await run_plan(compiled, context, variables)
+    errors = [_refusal_entry(refusal) for refusal in decision.refusals]
+    errors += result.errors
+    headers = decision.headers + policies.response_headers(
+        operation, has_errors=bool(errors), principal=context.principal
+    )
+    response = GraphQLResponse(
+        result.data, errors, headers=headers, fetches=len(compiled.plan.fetches)
+    )
+    if decision is not ALLOWED:
+        outcome = Outcome(response.status, has_errors=bool(errors))
+        await policies.settle(context, decision, outcome)
+    return response
+
+
+async def _plan(
+    snapshot: Snapshot,
+    operation: Operation,
+    decision: Decision,
+    context: RequestContext,
+) -> CompiledPlan:
+    refused = (
+        frozenset(refusal.selection for refusal in decision.refusals)
+        if decision.refusals
+        else _NOTHING_REFUSED
+    )
+    labels = snapshot.active_labels(context.principal.subject or context.request_id)
+    key = PlanKey(operation.fingerprint, refused, labels)
+    compiled = snapshot.find_plan(key)
+    if compiled is not None:
+        context.observer.observe(
+            OperationPrepared(key.fingerprint, is_cached=True, seconds=0.0)
+        )
+        return compiled
+    began = time.perf_counter()
+    compiled = await snapshot.compile(key, operation)
+    seconds = time.perf_counter() - began
+    context.observer.observe(
+        OperationPrepared(key.fingerprint, is_cached=False, seconds=seconds)
+    )
+    return compiled
+
+
+def _refusal_entry(refusal: Refusal) -> JSONObject:
+    extensions = {
+        **refusal.extensions,
+        "code": refusal.code,
+        "coordinate": refusal.coordinate,
+    }
+    path: Sequence[str] = list(refusal.path)
+    return {"message": refusal.message, "path": path, "extensions": extensions}
+
+
+def _with_headers(response: GraphQLResponse, decision: Decision) -> GraphQLResponse:
+    return GraphQLResponse(
+        response.data,
+        response.errors,
+        headers=response.headers + decision.headers,
+        status=response.status,
+        has_data=response.has_data,
+    )
+
+
+def _report(context: RequestContext, error: BaseException) -> None:
+    context.observer.observe(InternalFailure(context.request_id, "operation", error))

@@ -1,0 +1,72 @@
+"""The ASGI application: the GraphQL front, and Starlette for the rest."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from graphgw.server.front import GraphQLFront
+from graphgw.server.graphiql import graphiql_routes
+from graphgw.telemetry.metrics import METRICS_CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from graphgw.gateway import Gateway
+    from graphgw.telemetry.metrics import MetricsObserver
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    gateway: Gateway, *, metrics: MetricsObserver | None = None
+) -> GraphQLFront:
+    """Return the ASGI application of a gateway.
+
+    The application starts the gateway when the server starts, and closes it when
+    the server ends.
+
+    Args:
+        gateway: The gateway to serve; not started yet.
+        metrics: What ``/metrics`` shows; without it there is no such path.
+    """
+    settings = gateway.settings.server
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.aclose()
+
+    async def health(_: Request) -> Response:
+        body = {"status": "ready" if gateway.is_ready else "starting"}
+        return Response(
+            orjson.dumps(body),
+            status_code=200 if gateway.is_ready else 503,
+            media_type="application/json",
+            headers={"cache-control": "no-store"},
+        )
+
+    routes: list[BaseRoute] = [Route("/health", health)]
+    if metrics is not None:
+        routes.append(Route("/metrics", _show(metrics)))
+    if settings.has_graphiql:
+        routes += graphiql_routes(settings)
+    application = Starlette(routes=routes, lifespan=lifespan)
+    return GraphQLFront(gateway, settings, application)
+
+
+def _show(metrics: MetricsObserver):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def show(_: Request) -> Response:
+        return Response(metrics.render(), media_type=METRICS_CONTENT_TYPE)
+
+    return show

@@ -1,0 +1,104 @@
+"""Run the gateway under uvicorn: one process, or several on one socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+import uvicorn
+
+from graphgw.config.load import load_settings
+from graphgw.config.settings import Settings
+from graphgw.gateway import Gateway
+from graphgw.server.app import create_app
+from graphgw.sources.sdl_source import SupergraphSettings
+from graphgw.telemetry.logs import LogObserver
+from graphgw.telemetry.metrics import MetricsObserver
+
+if TYPE_CHECKING:
+    from graphgw.server.front import GraphQLFront
+
+__all__ = ["ServeOptions", "serve", "worker_app"]
+
+_OPTIONS = "GRAPHGW_SERVE_OPTIONS"
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the command line says; it wins over the configuration file."""
+
+    config: str | None = None
+    supergraph: str | None = None
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    log_format: Literal["json", "console"] | None = None
+
+    def load(self) -> Settings:
+        """Read the configuration and lay the options over it.
+
+        Raises:
+            ConfigurationError: The configuration is wrong.
+        """
+        settings = load_settings(Path(self.config)) if self.config else Settings()
+        if self.supergraph is not None:
+            settings = replace(
+                settings, supergraph=SupergraphSettings(location=self.supergraph)
+            )
+        server = settings.server
+        server = replace(
+            server,
+            host=self.host or server.host,
+            port=server.port if self.port is None else self.port,
+            workers=self.workers or server.workers,
+        )
+        telemetry = settings.telemetry
+        if self.log_format is not None:
+            telemetry = replace(telemetry, log_format=self.log_format)
+        return replace(settings, server=server, telemetry=telemetry)
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        ConfigurationError: The configuration is wrong.
+    """
+    settings = options.load().server
+    os.environ[_OPTIONS] = orjson.dumps(asdict(options)).decode()
+    folder = tempfile.mkdtemp(prefix="graphgw-metrics-")
+    if settings.workers > 1:
+        os.environ[_METRICS_DIR] = folder
+    try:
+        uvicorn.run(
+            "graphgw.server.run:worker_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=int(settings.keep_alive),
+            timeout_graceful_shutdown=int(settings.shutdown_grace),
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def worker_app() -> GraphQLFront:
+    """Build the application of one worker process from its environment."""
+    options = ServeOptions(**orjson.loads(os.environ[_OPTIONS]))
+    settings = options.load()
+    metrics = MetricsObserver(os.environ.get(_METRICS_DIR))
+    telemetry = settings.telemetry
+    observers = [metrics, LogObserver(telemetry.log_format, telemetry.log_level)]
+    return create_app(Gateway(settings=settings, observers=observers), metrics=metrics)

@@ -1,0 +1,216 @@
+"""Everything built from one supergraph version; swapped whole on a reload."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphgw.execution.compile import compile_plan
+from graphgw.operations.budget import Budget
+from graphgw.operations.cache import BoundedCache
+from graphgw.operations.cut import cut
+from graphgw.operations.normalize import normalize
+from graphgw.operations.validate import prepare_document
+from graphgw.operations.variables import build_variable_coercion, read_conditions
+from graphgw.planning.planner import Planner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphgw.execution.compile import CompiledPlan
+    from graphgw.federation.supergraph import Supergraph
+    from graphgw.operations.operation import Document, Operation, SelectionPath
+    from graphgw.operations.settings import LimitSettings
+    from graphgw.operations.variables import VariableCoercion
+    from graphgw.operations.worker import ColdWorker
+    from graphgw.planning.plan import QueryPlan
+    from graphgw.planning.settings import PlanningSettings
+    from graphgw.policies.policy_set import PolicySet
+    from graphgw.subgraphs.protocol import Subgraph
+    from graphgw.types import JSONObject
+
+__all__ = ["PlanKey", "PreparedDocument", "Snapshot"]
+
+_DOCUMENTS = 2000
+_DOCUMENT_BYTES = 32 * 1024 * 1024
+_PLANS = 2000
+_PLAN_BYTES = 128 * 1024 * 1024
+_BYTES_PER_SELECTION = 2000
+_BYTES_PER_CHARACTER = 300
+_NO_LABELS: frozenset[str] = frozenset()
+_PERCENT = re.compile(r"percent\((\d{1,3}(?:\.\d{1,8})?)\)")
+
+
+class PlanKey(NamedTuple):
+    """What a compiled plan depends on, beside the supergraph."""
+
+    fingerprint: str
+    refused: frozenset[SelectionPath]
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedDocument:
+    """A document that fits the schema, its operations by condition values."""
+
+    document: Document
+    coercion: VariableCoercion
+    operations: dict[tuple[bool, ...], Operation]
+
+    def conditions(self, variables: JSONObject) -> tuple[bool, ...]:
+        """Return the values of the variables used in ``@skip`` and ``@include``.
+
+        Raises:
+            BadUserInputError: One of them is null or was left out.
+        """
+        if not self.document.conditions:
+            return ()
+        return tuple(read_conditions(self.document, variables).values())
+
+
+class Snapshot:
+    """The supergraph with its planner, policies, subgraphs and caches of plans.
+
+    A request keeps the snapshot it began with to its end, whatever reloads
+    meanwhile. Cold work runs in the worker's thread, once however many ask.
+    """
+
+    def __init__(
+        self,
+        supergraph: Supergraph,
+        subgraphs: Mapping[str, Subgraph],
+        *,
+        policies: PolicySet,
+        limits: LimitSettings,
+        planning: PlanningSettings,
+        worker: ColdWorker,
+    ) -> None:
+        self.supergraph = supergraph
+        self.subgraphs = subgraphs
+        self.policies = policies
+        self.planner = Planner(supergraph, planning)
+        self._limits = limits
+        self._seconds = limits.preparation_seconds
+        self._worker = worker
+        self._documents: BoundedCache[tuple[str, str | None], PreparedDocument] = (
+            BoundedCache(max_entries=_DOCUMENTS, max_bytes=_DOCUMENT_BYTES)
+        )
+        self._plans: BoundedCache[PlanKey, CompiledPlan] = BoundedCache(
+            max_entries=_PLANS, max_bytes=_PLAN_BYTES
+        )
+
+    def find_document(
+        self, text: str, operation_name: str | None
+    ) -> PreparedDocument | None:
+        """Return a document that was prepared before."""
+        return self._documents.get((text, operation_name))
+
+    async def prepare_document(
+        self, text: str, operation_name: str | None
+    ) -> PreparedDocument:
+        """Parse, limit and validate a document, once for all who ask.
+
+        Raises:
+            RequestError: The document is wrong or larger than a limit allows.
+        """
+        key = (text, operation_name)
+
+        def read() -> PreparedDocument:
+            budget = Budget(self._seconds)
+            schema = self.supergraph.api_schema
+            document = prepare_document(
+                text, operation_name, schema, self._limits, budget
+            )
+            return PreparedDocument(
+                document, build_variable_coercion(document, schema), {}
+            )
+
+        prepared = await self._worker.run(("document", self, key), read)
+        self._documents.put(
+            key, prepared, prepared.document.size * _BYTES_PER_CHARACTER
+        )
+        return prepared
+
+    async def normalize(
+        self, prepared: PreparedDocument, conditions: tuple[bool, ...]
+    ) -> Operation:
+        """Return the document's operation under these condition values."""
+        document = prepared.document
+        values = dict(zip(document.conditions, conditions, strict=True))
+
+        def work() -> Operation:
+            return normalize(
+                document,
+                values,
+                self.supergraph.api_schema,
+                budget=Budget(self._seconds),
+            )
+
+        key = ("operation", self, document.hash, document.operation.name, conditions)
+        operation = await self._worker.run(key, work)
+        prepared.operations[conditions] = operation
+        return operation
+
+    def active_labels(self, seed: str) -> frozenset[str]:
+        """Return the labels of progressive overrides that are active for ``seed``.
+
+        ``percent(n)`` is active for n in a hundred seeds, always the same ones.
+        """
+        if not self.planner.labels:
+            return _NO_LABELS
+        return frozenset(
+            label for label in self.planner.labels if _is_active(label, seed)
+        )
+
+    def find_plan(self, key: PlanKey) -> CompiledPlan | None:
+        """Return a plan that was compiled before."""
+        return self._plans.get(key)
+
+    async def compile(self, key: PlanKey, operation: Operation) -> CompiledPlan:
+        """Plan and compile an operation without its refused selections.
+
+        Raises:
+            PlanningError: It cannot be planned, or not in time.
+        """
+
+        def work() -> CompiledPlan:
+            return compile_plan(
+                self.plan(operation, key.refused, key.labels),
+                operation,
+                self.supergraph,
+                self.subgraphs,
+                key.refused,
+            )
+
+        compiled = await self._worker.run(("plan", self, key), work)
+        size = _count_selections(operation) * _BYTES_PER_SELECTION
+        self._plans.put(key, compiled, size)
+        return compiled
+
+    def plan(
+        self,
+        operation: Operation,
+        refused: frozenset[SelectionPath] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+    ) -> QueryPlan:
+        """Plan an operation without its refused selections; takes CPU time."""
+        allowed = cut(operation, refused) if refused else operation
+        return self.planner.plan(allowed, budget=Budget(self._seconds), labels=labels)
+
+
+def _is_active(label: str, seed: str) -> bool:
+    found = _PERCENT.fullmatch(label)
+    if found is None:
+        return False
+    digest = hashlib.sha256(f"{label}\0{seed}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64 * 100 < float(found[1])
+
+
+def _count_selections(operation: Operation) -> int:
+    count, stack = 1, list(operation.selections)
+    while stack:
+        count += 1
+        stack.extend(stack.pop().selections)
+    return count

@@ -1,0 +1,177 @@
+"""Events as Prometheus metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from graphgw.telemetry.events import (
+    BatchLoaded,
+    CacheRead,
+    FetchFinished,
+    InternalFailure,
+    OperationFinished,
+    OperationPrepared,
+    RateLimitDecided,
+    SelectionRefused,
+    SnapshotSwapped,
+    SourceCalled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphgw.telemetry.events import Event
+
+__all__ = ["METRICS_CONTENT_TYPE", "MetricsObserver"]
+
+METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+_SECONDS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class _Labelled:
+    """A metric that remembers its labelled children, to find them without a lock."""
+
+    __slots__ = ("_children", "_metric")
+
+    def __init__(self, metric: Counter | Histogram) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], Any] = {}
+
+    def __call__(self, *labels: str) -> Any:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._metric.labels(*labels)
+        return child
+
+
+class MetricsObserver:
+    """Counts events in a registry of its own; ``render`` gives the text format.
+
+    With ``multiprocess_dir`` the values live in that folder and ``render`` sums them
+    over every worker process that shares it. The environment variable
+    ``PROMETHEUS_MULTIPROC_DIR`` must name it before this module is imported.
+    """
+
+    def __init__(self, multiprocess_dir: str | None = None) -> None:
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._multiprocess_dir = multiprocess_dir
+
+        def counter(name: str, text: str, *labels: str) -> _Labelled:
+            return _Labelled(
+                Counter(f"graphgw_{name}", text, labels, registry=registry)
+            )
+
+        def histogram(
+            name: str, text: str, buckets: tuple[float, ...], *labels: str
+        ) -> _Labelled:
+            return _Labelled(
+                Histogram(
+                    f"graphgw_{name}", text, labels, registry=registry, buckets=buckets
+                )
+            )
+
+        self._operations = counter(
+            "operations", "Operations answered.", "kind", "status"
+        )
+        self._operation_seconds = histogram(
+            "operation_seconds", "Time to answer an operation.", _SECONDS, "kind"
+        )
+        self._errors = counter("errors", "Errors in answers, by code.", "code")
+        self._fetches = counter(
+            "fetches", "Fetches to subgraphs.", "subgraph", "outcome"
+        )
+        self._fetch_seconds = histogram(
+            "fetch_seconds", "Time of one fetch.", _SECONDS, "subgraph"
+        )
+        self._batches = histogram(
+            "batch_keys", "Keys in one call of a batch function.", _SIZES, "loader"
+        )
+        self._source_calls = counter(
+            "source_calls", "Calls to backends.", "source", "endpoint", "status"
+        )
+        self._source_seconds = histogram(
+            "source_seconds", "Time of one backend call.", _SECONDS, "source"
+        )
+        self._plans = counter("plan_cache", "Plans found ready, or made.", "result")
+        self._cache = counter(
+            "cache_keys", "Keys asked of the entity cache.", "coordinate", "result"
+        )
+        self._rate = counter(
+            "rate_limit_decisions", "Decisions of rate limits.", "bucket", "result"
+        )
+        self._refused = counter(
+            "refused_selections", "Selections cut by a policy.", "coordinate", "code"
+        )
+        self._swaps = counter("snapshot_swaps", "Reloads of the schema.", "result")
+        self._failures = counter("internal_failures", "Failures of our own.", "where")
+        self._takers: dict[type[Any], Callable[[Any], None]] = {
+            OperationFinished: self._on_operation,
+            OperationPrepared: self._on_prepared,
+            FetchFinished: self._on_fetch,
+            BatchLoaded: self._on_batch,
+            SourceCalled: self._on_source,
+            CacheRead: self._on_cache,
+            RateLimitDecided: self._on_rate,
+            SelectionRefused: self._on_refused,
+            SnapshotSwapped: self._on_swap,
+            InternalFailure: self._on_failure,
+        }
+
+    def observe(self, event: Event) -> None:
+        """Count one event."""
+        self._takers[type(event)](event)
+
+    def render(self) -> bytes:
+        """Return all metrics in the Prometheus text format."""
+        if self._multiprocess_dir is None:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(  # type: ignore[no-untyped-call]  # untyped library
+            registry, path=self._multiprocess_dir
+        )
+        return generate_latest(registry)
+
+    def _on_operation(self, event: OperationFinished) -> None:
+        self._operations(event.kind, str(event.status)).inc()
+        self._operation_seconds(event.kind).observe(event.seconds)
+        for code in event.error_codes:
+            self._errors(code).inc()
+
+    def _on_prepared(self, event: OperationPrepared) -> None:
+        self._plans("hit" if event.is_cached else "miss").inc()
+
+    def _on_fetch(self, event: FetchFinished) -> None:
+        self._fetches(event.subgraph, event.error_code or "ok").inc()
+        self._fetch_seconds(event.subgraph).observe(event.seconds)
+
+    def _on_batch(self, event: BatchLoaded) -> None:
+        self._batches(event.loader).observe(event.keys)
+
+    def _on_source(self, event: SourceCalled) -> None:
+        self._source_calls(event.source, event.endpoint, event.status).inc()
+        self._source_seconds(event.source).observe(event.seconds)
+
+    def _on_cache(self, event: CacheRead) -> None:
+        self._cache(event.coordinate, "hit").inc(event.hits)
+        self._cache(event.coordinate, "miss").inc(event.keys - event.hits)
+
+    def _on_rate(self, event: RateLimitDecided) -> None:
+        self._rate(event.bucket, "allowed" if event.is_allowed else "refused").inc()
+
+    def _on_refused(self, event: SelectionRefused) -> None:
+        self._refused(event.coordinate, event.code).inc()
+
+    def _on_swap(self, event: SnapshotSwapped) -> None:
+        self._swaps("failed" if event.error else "ok").inc()
+
+    def _on_failure(self, event: InternalFailure) -> None:
+        self._failures(event.where).inc()

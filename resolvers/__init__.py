@@ -1,0 +1,1 @@
+"""The example graph's batch functions: how its rows come from REST and gRPC."""

@@ -1,0 +1,1 @@
+"""The example graph: one subgraph for each service of a shop."""

@@ -1,0 +1,120 @@
+"""The order subgraph: what was bought, and by whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from graphgw import Subgraph, batched, by, computed, reference, resolved, sourced
+from graphgw.directives import Authenticated, RateLimit, RequiresScopes
+from resolvers import order as resolve
+from schema.shared import Money, PageInfo, edges_of
+
+__all__ = ["subgraph"]
+
+
+@strawberry.federation.type(keys=["id"])
+class Product:
+    """Another subgraph's entity; here it is named, not described."""
+
+    id: strawberry.ID
+
+
+def _euros(cents: int) -> dict[str, Any]:
+    return {"cents": cents, "currency": "EUR"}
+
+
+def _money(cents: int, currency: str) -> dict[str, Any]:
+    return {"cents": cents, "currency": currency}
+
+
+@strawberry.type(description="Some pieces of one product.")
+class OrderItem:
+    """One line of an order."""
+
+    product: Product = reference(id="product_id")
+    quantity: int
+    unit_price: Money = computed(
+        _euros, reads=("unit_price_cents",), description="At the time of the order."
+    )
+
+
+@strawberry.federation.type(keys=["id"], description="What a user bought at once.")
+class Order:
+    """An order and its lines."""
+
+    id: strawberry.ID
+    status: resolve.OrderStatus
+    items: list[OrderItem]
+    total: Money = computed(
+        _money,
+        reads=("total_cents", "currency"),
+        directives=[RequiresScopes(scopes=[["orders:read"]])],
+    )
+    note: str | None = strawberry.federation.field(directives=[Authenticated()])
+    created_at: datetime
+    delivered_at: datetime | None
+    user: User = reference(id="user_id")
+
+
+@strawberry.type(description="An order in a list, and the cursor after it.")
+class OrderEdge:
+    """An order and the cursor that stands for it."""
+
+    cursor: strawberry.ID = sourced("node.id")
+    node: Order
+
+
+@strawberry.type(description="A page of orders.")
+class OrderConnection:
+    """Some orders, and how to ask for more."""
+
+    nodes: list[Order] = sourced("orders")
+    edges: list[OrderEdge] = computed(edges_of, reads=("orders",))
+    page_info: PageInfo
+    total_count: int = sourced("page_info.total")
+
+
+@strawberry.federation.type(keys=["id"])
+class User:
+    """Another subgraph's entity, with its orders."""
+
+    id: strawberry.ID
+    orders: OrderConnection = batched(
+        resolve.orders_by_user,
+        key="id",
+        description="What the user bought, newest first.",
+        directives=[RateLimit(limit=600, window="1m")],
+    )
+
+
+@strawberry.type
+class Query:
+    """What can be asked of orders."""
+
+    order: Order | None = resolved(resolve.order_by_id, description="One order.")
+
+
+@strawberry.type
+class Mutation:
+    """What can be done with orders."""
+
+    create_order: Order = resolved(
+        resolve.create_order,
+        description="Order products for a user.",
+        directives=[
+            RequiresScopes(scopes=[["orders:write"]]),
+            RateLimit(limit=10, window="1m"),
+        ],
+    )
+
+
+subgraph = Subgraph(
+    "order",
+    query=Query,
+    mutation=Mutation,
+    types=[User],
+    entities={Order: by("id", resolve.orders_by_id)},
+)

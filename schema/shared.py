@@ -1,0 +1,48 @@
+"""Value types that several subgraphs share: money and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+
+from graphgw import computed, sourced
+
+__all__ = ["Money", "PageInfo", "edges_of", "page_info_of"]
+
+
+def edges_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the rows of a connection's edges; cursors are read from the nodes."""
+    return [{"node": row} for row in rows]
+
+
+def page_info_of(has_more: bool, next_cursor: str | None) -> dict[str, Any]:  # noqa: FBT001 - read from a row
+    """Return the row of a ``PageInfo`` from a REST page."""
+    return {"has_more": has_more, "end_cursor": next_cursor}
+
+
+def _amount(cents: int) -> Decimal:
+    return Decimal(cents) / 100
+
+
+@strawberry.federation.type(shareable=True, description="An amount of money.")
+class Money:
+    """Money, counted in cents by every service."""
+
+    cents: int
+    currency: str = strawberry.federation.field(description="ISO 4217: EUR.")
+    amount: Decimal = computed(
+        _amount, reads=("cents",), description="In whole units: 12.50."
+    )
+
+
+@strawberry.federation.type(shareable=True, description="Where a page ends.")
+class PageInfo:
+    """How to ask for the page after this one."""
+
+    has_next_page: bool = sourced("has_more")
+    end_cursor: strawberry.ID | None = strawberry.federation.field(
+        description="What to send as `after` for the next page."
+    )

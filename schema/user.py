@@ -1,0 +1,94 @@
+"""The user subgraph: who the shop's customers are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from graphgw import Subgraph, by, computed, resolved, sourced
+from graphgw.directives import Authenticated, CacheControl, RateLimit, RequiresScopes
+from resolvers import user as resolve
+from schema.shared import PageInfo, edges_of, page_info_of
+
+__all__ = ["subgraph"]
+
+
+@strawberry.type(description="Where parcels go.")
+class Address:
+    """A postal address."""
+
+    street: str
+    city: str
+    postal_code: str
+    country: str
+
+
+@strawberry.federation.type(
+    keys=["id"],
+    description="A customer of the shop.",
+    directives=[CacheControl(max_age=30)],
+)
+class User:
+    """A user's profile."""
+
+    id: strawberry.ID
+    name: str
+    email: str = strawberry.federation.field(directives=[Authenticated()])
+    phone: str | None = strawberry.federation.field(
+        directives=[RequiresScopes(scopes=[["users:contact"]])]
+    )
+    bio: str | None
+    address: Address
+    created_at: datetime
+
+
+@strawberry.type(description="A user in a list, and the cursor after it.")
+class UserEdge:
+    """A user and the cursor that stands for it."""
+
+    cursor: strawberry.ID = sourced("node.id")
+    node: User
+
+
+@strawberry.type(description="A page of users.")
+class UserConnection:
+    """Some users, and how to ask for more."""
+
+    nodes: list[User] = sourced("items")
+    edges: list[UserEdge] = computed(edges_of, reads=("items",))
+    page_info: PageInfo = computed(page_info_of, reads=("has_more", "next_cursor"))
+    total_count: int = sourced("total")
+
+
+@strawberry.type
+class Query:
+    """What can be asked of users."""
+
+    user: User | None = resolved(resolve.user_by_id, description="One user.")
+    users: UserConnection = resolved(
+        resolve.users,
+        description="Users by the time they joined; `search` looks in names.",
+    )
+    me: User | None = resolved(
+        resolve.me, description="Who is asking.", directives=[Authenticated()]
+    )
+
+
+@strawberry.type
+class Mutation:
+    """What can be changed about users."""
+
+    update_profile: User = resolved(
+        resolve.update_profile,
+        description="Change a profile.",
+        directives=[Authenticated(), RateLimit(limit=30, window="1m")],
+    )
+
+
+subgraph = Subgraph(
+    "user",
+    query=Query,
+    mutation=Mutation,
+    entities={User: by("id", resolve.users_by_id)},
+)
