@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
+    GraphQLError,
     GraphQLFloat,
     GraphQLID,
     GraphQLInt,
@@ -22,6 +23,7 @@ from graphql import (
 )
 
 from graphgw.errors import SourceBadAnswerError
+from graphgw.subgraphs.local.columns import is_list_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,16 +32,24 @@ if TYPE_CHECKING:
 
     from graphgw.subgraphs.local.rows import Read, Scope
 
-__all__ = ["LEAF_LISTS", "UnfitError", "complete_leaf", "enum_names", "leaf_expression"]
+__all__ = [
+    "LEAF_LISTS",
+    "UnfitError",
+    "complete_leaf",
+    "enum_names",
+    "leaf_expression",
+    "no_list",
+]
 
 _MAX_INT: Final = 2**31 - 1
 _MAX_FLOAT: Final = 1.7976931348623157e308
 _SHOWN: Final = (str, int, float, bool)
-_TEMPORAL: Final[Mapping[str, Callable[[str], Any]]] = {
-    "Date": dt.date.fromisoformat,
-    "DateTime": dt.datetime.fromisoformat,
-    "Time": dt.time.fromisoformat,
+_TEMPORAL: Final[Mapping[str, tuple[Any, Callable[[str], Any]]]] = {
+    "Date": (dt.date(2000, 1, 2), dt.date.fromisoformat),
+    "DateTime": (dt.datetime(2000, 1, 2, tzinfo=dt.UTC), dt.datetime.fromisoformat),
+    "Time": (dt.time(3, 4), dt.time.fromisoformat),
 }
+"""A sample and a quick parser of the scalars that are ISO 8601 text."""
 
 LEAF_LISTS: Final = frozenset({list, tuple})
 """Classes whose instances generated code takes as lists."""
@@ -47,6 +57,13 @@ LEAF_LISTS: Final = frozenset({list, tuple})
 
 class UnfitError(Exception):
     """A value is not plainly right: the column takes the careful path."""
+
+
+def no_list(coordinate: str) -> SourceBadAnswerError:
+    """Return what is wrong with a value that should be a list."""
+    return SourceBadAnswerError(
+        f"Expected Iterable, but did not find one for field '{coordinate}'."
+    )
 
 
 def unfit(value: object) -> NoReturn:
@@ -86,13 +103,19 @@ def leaf_expression(
         return _scalar_expression(read, leaf, scope, must=must)
     careful = scope.add(_checked(leaf, must=must), leaf.name)
     allowed = test.format(read=f"(v := {read.text})") + ("" if must else _OR_NULL)
-    return f"v if {allowed} else {careful}(v)"
+    return f"v if {allowed} else {_ALIKE.get(leaf.name, '')}{careful}(v)"
 
 
 def complete_leaf(
-    value: Any, non_null: tuple[bool, ...], leaf: GraphQLLeafType
+    value: Any, non_null: tuple[bool, ...], leaf: GraphQLLeafType, coordinate: str
 ) -> tuple[Any, bool]:
     """Coerce one value; an exception stands where coercion failed.
+
+    Args:
+        value: The raw value; an exception is one that failed before.
+        non_null: A flag for the value and one for the items of each list inside.
+        leaf: Its type.
+        coordinate: The field, for messages.
 
     Returns:
         The coerced value, and whether all of it is right: no exception in it and no
@@ -104,7 +127,7 @@ def complete_leaf(
     if isinstance(value, Exception):
         return value, False
     if inner:
-        return _complete_list(value, tuple(inner), leaf)
+        return _complete_list(value, tuple(inner), leaf, coordinate)
     try:
         return _coerce(value, leaf), True
     except Exception as error:  # noqa: BLE001 - a scalar's serializer raises anything
@@ -112,23 +135,32 @@ def complete_leaf(
 
 
 def _complete_list(
-    value: Any, inner: tuple[bool, ...], leaf: GraphQLLeafType
+    value: Any, inner: tuple[bool, ...], leaf: GraphQLLeafType, coordinate: str
 ) -> tuple[Any, bool]:
-    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
-        return SourceBadAnswerError(f"Expected a list of '{leaf.name}'."), False
-    done = [complete_leaf(item, inner, leaf) for item in value]
+    if not is_list_class(type(value)):
+        return no_list(coordinate), False
+    done = [complete_leaf(item, inner, leaf, coordinate) for item in value]
     return [item for item, _ in done], all(is_right for _, is_right in done)
 
 
 def _coerce(value: Any, leaf: GraphQLLeafType) -> Any:
     if isinstance(leaf, GraphQLEnumType):
-        try:
-            return enum_names(leaf)[value]
-        except (KeyError, TypeError):
-            return leaf.coerce_output_value(value)
+        return _enum_name(value, leaf)
     if leaf in _BUILT_IN:
         return leaf.coerce_output_value(value)
     return _serializer(leaf)(value)
+
+
+def _enum_name(value: Any, leaf: GraphQLEnumType) -> str:
+    try:
+        return str(leaf.coerce_output_value(value))
+    except GraphQLError:
+        if isinstance(value, str) and value in leaf.values:
+            return value
+        members: Any = getattr(getattr(leaf, "wrapped_cls", None), "__members__", {})
+        if isinstance(value, str) and value in members:
+            return str(leaf.coerce_output_value(members[value]))
+        raise
 
 
 def _mismatch(
@@ -156,6 +188,10 @@ _TESTS: Final[Mapping[str, str]] = {
     "Int": f"type({{read}}) is int and -{_MAX_INT + 1} <= v <= {_MAX_INT}",
     "Float": f"type({{read}}) is float and -{_MAX_FLOAT} <= v <= {_MAX_FLOAT}",
     "Boolean": "{read} is True or v is False",
+}
+_ALIKE: Final[Mapping[str, str]] = {
+    "ID": "str(v) if type(v) is int else ",
+    "Float": f"float(v) if type(v) is int and -{2**53} <= v <= {2**53} else ",
 }
 _OR_NULL: Final = " or v is None"
 
@@ -208,7 +244,7 @@ def _serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     Rows decoded from JSON hold dates and the like as text.
     """
     serialize, parse = leaf.coerce_output_value, leaf.coerce_input_value
-    quick = _TEMPORAL.get(leaf.name)
+    quick = _quick_parser(leaf)
 
     def read_text(value: str) -> Any:
         if quick is not None:
@@ -228,6 +264,17 @@ def _serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
         return done
 
     return to_json
+
+
+def _quick_parser(leaf: GraphQLLeafType) -> Callable[[str], Any] | None:
+    sample, parser = _TEMPORAL.get(leaf.name, (None, None))
+    if sample is None:
+        return None
+    try:
+        is_iso = leaf.coerce_output_value(sample) == sample.isoformat()
+    except Exception:  # noqa: BLE001 - somebody's own scalar of that name
+        return None
+    return parser if is_iso else None
 
 
 def _list_expression(

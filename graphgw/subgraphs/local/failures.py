@@ -24,13 +24,16 @@ _MASKED: Final = "Internal server error"
 
 
 class Failures:
-    """The errors of one fetch, in order; each unexpected one is reported once."""
+    """The errors of one fetch, in order.
+
+    Unexpected ones are reported once for each field and class of exception.
+    """
 
     __slots__ = ("_context", "_reported", "errors")
 
     def __init__(self, context: RequestContext) -> None:
         self._context = context
-        self._reported: set[int] = set()
+        self._reported: set[tuple[str, type]] = set()
         self.errors: list[FetchError] = []
 
     def add(self, error: Exception, path: ResponseKeyPath, where: str) -> None:
@@ -48,8 +51,8 @@ class Failures:
             return FetchError(error.message, path, code, dict(error.extensions))
         if isinstance(error, SourceError | DeadlineExceededError):
             return FetchError(error.message, path, error.code)
-        if id(error) not in self._reported:
-            self._reported.add(id(error))
+        if (where, type(error)) not in self._reported:
+            self._reported.add((where, type(error)))
             request_id = self._context.request_id
             self._context.observer.observe(InternalFailure(request_id, where, error))
         return FetchError(_MASKED, path, InternalError.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLEnumType
@@ -30,55 +31,59 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "generate_leaves", "generate_reader"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Reader:
     """The functions for one object program and one kind of row.
 
     ``assemble(rows, columns)`` makes the objects and may raise anything where a value
     is not plainly right. ``inputs`` are, by column, what reads a field's input from
-    all rows: raw values, keys, representations or arguments. ``singles`` do the same
-    for one row, for plain leaves too, by the field's number.
+    all rows: raw values, keys, representations or values to compute with.
     """
 
+    program: ObjectProgram
+    kind: RowKind
     assemble: Callable[[list[Any], Sequence[list[Any]]], list[Any]]
     inputs: dict[int, Callable[[list[Any]], list[Any]]]
-    singles: dict[int, Callable[[Any], Any]]
-    is_representation: bool
     source: str
+
+    @property
+    def is_representation(self) -> bool:
+        """Tell whether the rows are representations."""
+        return self.kind is REPRESENTATION
+
+    @cached_property
+    def singles(self) -> dict[int, Callable[[Any], Any]]:
+        """What reads a field's input from one row, by the field's number.
+
+        Generated when first needed: where a column is not plainly right.
+        """
+        scope = Scope()
+        expressions = _inputs(self.program.fields, self.kind, scope)
+        source = "\n\n".join(
+            f"def single_{number}(row):\n    return {expression}\n"
+            for number, expression in expressions.items()
+        )
+        made = _execute(source, scope, f"{self.program.type_name}, one by one")
+        return {number: made[f"single_{number}"] for number in expressions}
 
 
 def generate_reader(program: ObjectProgram, kind: RowKind) -> Reader:
     """Write and compile the functions for ``program`` over rows of ``kind``."""
     scope = Scope()
-    parts = [_assemble(program, kind, scope)]
-    for field in program.fields:
-        expression = _input_expression(field, kind, scope)
-        if expression is None:
-            continue
-        number = field.number
-        parts.append(f"def single_{number}(row):\n    return {expression}\n")
-        if field.column is not None:
-            parts.append(
-                f"def input_{number}(rows):\n"
-                f"    return [{expression} for row in rows]\n"
-            )
-    source = f"# {program.type_name} from {kind.name}\n" + "\n\n".join(parts)
-    made = _execute(source, scope, f"{program.type_name} from {kind.name}")
-    return Reader(
-        assemble=made["assemble"],
-        inputs={
-            field.column: made[f"input_{field.number}"]
-            for field in program.fields
-            if field.column is not None and f"input_{field.number}" in made
-        },
-        singles={
-            field.number: made[f"single_{field.number}"]
-            for field in program.fields
-            if f"single_{field.number}" in made
-        },
-        is_representation=kind is REPRESENTATION,
-        source=source,
-    )
+    title = f"{program.type_name} from {kind.name}"
+    parts = [f"# {title}\n{_assemble(program, kind, scope)}"]
+    columns = {field.number: field.column for field in program.columns}
+    expressions = _inputs(program.columns, kind, scope)
+    for number, expression in expressions.items():
+        parts.append(
+            f"def input_{columns[number]}(rows):\n"
+            f"    return [{expression} for row in rows]\n"
+        )
+    source = "\n\n".join(parts)
+    made = _execute(source, scope, title)
+    found = [columns[number] for number in expressions]
+    inputs = {c: made[f"input_{c}"] for c in found if c is not None}
+    return Reader(program, kind, made["assemble"], inputs, source)
 
 
 def generate_leaves(
@@ -134,6 +139,14 @@ def _inline(field: FieldProgram, kind: RowKind, scope: Scope) -> str:
 
 def _names(leaf: GraphQLLeafType | None) -> object:
     return enum_names(leaf) if isinstance(leaf, GraphQLEnumType) else None
+
+
+def _inputs(
+    fields: Sequence[FieldProgram], kind: RowKind, scope: Scope
+) -> dict[int, str]:
+    """Return the expression for each field's input, where it has one."""
+    found = ((f.number, _input_expression(f, kind, scope)) for f in fields)
+    return {number: text for number, text in found if text is not None}
 
 
 def _input_expression(field: FieldProgram, kind: RowKind, scope: Scope) -> str | None:

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError, SourceBadAnswerError
-from graphgw.subgraphs.local.coerce import complete_leaf
+from graphgw.subgraphs.local.coerce import complete_leaf, no_list
 from graphgw.subgraphs.local.columns import (
     attempt,
     flatten,
@@ -302,7 +302,9 @@ class Run:
     def _leaf(self, field: FieldProgram, value: Any) -> Any:
         if field.leaf is None:
             raise InternalError(f"{field.coordinate} is no leaf")
-        done, is_right = complete_leaf(value, field.non_null, field.leaf)
+        done, is_right = complete_leaf(
+            value, field.non_null, field.leaf, field.coordinate
+        )
         if not is_right:
             self._taint(field)
         return done
@@ -324,6 +326,4 @@ def _holes(classes: set[type]) -> list[type]:
 def _as_list(field: FieldProgram, value: Any) -> Any:
     if is_list_class(type(value)):
         return value
-    return SourceBadAnswerError(
-        f"Expected Iterable, but did not find one for field '{field.coordinate}'."
-    )
+    return no_list(field.coordinate)
