@@ -39,7 +39,7 @@ def read_types(
     """Read every type, and the runtime types that each has in each subgraph."""
     drafts = {node.name.value: _draft(node, document) for node in document.types}
     for name in document.root_types.values():
-        _settle_root(drafts[name])
+        _settle_root(drafts[name], document.graphs)
     for graph in document.graphs:
         _spread(graph, drafts)
     for draft in list(drafts.values()):
@@ -103,14 +103,17 @@ def _draft(node: TypeDefinitionNode, document: SupergraphDocument) -> _Draft:
                         arguments.get("provides"), coordinate, document
                     ),
                 )
-        if not stated and owner:
-            stated[owner] = FieldInGraph()
+        if not stated:
+            graphs = [owner] if owner else draft.graphs
+            stated.update({graph: FieldInGraph() for graph in graphs})
         draft.stated[member.name.value] = stated
     return draft
 
 
-def _settle_root(draft: _Draft) -> None:
+def _settle_root(draft: _Draft, graphs: Iterable[str]) -> None:
     for stated in draft.stated.values():
+        if not stated:
+            stated.update({graph: FieldInGraph() for graph in graphs})
         for graph in stated:
             draft.graphs.setdefault(graph, TypeInGraph())
 

@@ -79,6 +79,23 @@ def test_root_fields_make_the_root_type_live_in_their_graphs():
     assert list(query.fields["products"].graphs) == ["PRODUCTS"]
 
 
+def test_a_root_field_that_names_no_graph_lives_in_all():
+    sdl = SDL.replace("type Query {", "type Query { ping: Int")
+
+    query = read_supergraph(sdl).types["Query"]
+
+    assert list(query.fields["ping"].graphs) == ["INVENTORY", "PRODUCTS"]
+
+
+def test_a_keyed_type_without_an_owner_lives_where_its_keys_do():
+    sdl = SDL.replace("  @join__owner(graph: PRODUCTS)\n", "")
+
+    product = read_supergraph(sdl).types["Product"]
+
+    assert list(product.fields["media"].graphs) == ["INVENTORY", "PRODUCTS"]
+    assert not product.graphs["INVENTORY"].is_extension
+
+
 def test_possible_types_are_counted_per_graph():
     supergraph = read_supergraph(SDL)
 
