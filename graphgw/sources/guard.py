@@ -124,13 +124,14 @@ class Guard:
         try:
             while ticket := self.breaker.admit():
                 started = self._clock.monotonic()
-                had_time = deadline.remaining() >= self._fair_seconds
                 status = _CANCELLED
                 try:
                     status, answer = await attempt()
                 except SourceError as raised:
                     error = raised
                     status = str(raised.status or raised.code)
+                    had = self._clock.monotonic() - started + deadline.remaining()
+                    had_time = had >= self._fair_seconds
                     self._settle_error(ticket, error, had_time=had_time)
                 else:
                     self.breaker.succeed(ticket)

@@ -35,9 +35,10 @@ RAISE: Final[Any] = object()
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _NO_CONTENT: Final = frozenset({204, 205})
+_OK: Final = 200
 _NOT_FOUND: Final = 404
 _TOO_MANY: Final = 429
-_RETRIED: Final = frozenset({429, 502, 503, 504})
+_SERVER_ERROR: Final = 500
 _DETAIL_BYTES: Final = 16 * 1024
 
 
@@ -130,30 +131,36 @@ class HTTPService:
         Raises:
             SourceError: The call failed; ``status`` tells what the service said.
         """
-        request = HTTPRequest(
-            method,
-            self._build_url(path, params, values),
-            shorten(context.deadline, self.settings.timeout),
-            self._build_headers(context, headers, has_body=json is not None),
-            b"" if json is None else orjson.dumps(json),
-            self.settings.name,
-            method in _SAFE_METHODS,
-            f"{method} {path.partition('?')[0]}",
-            context.observer,
-        )
+        name = self.settings.name
+        url = self._build_url(path, params, values)
+        deadline = shorten(context.deadline, self.settings.timeout)
+        built = self._build_headers(context, headers, has_body=json is not None)
+        body = b"" if json is None else orjson.dumps(json)
+        is_idempotent = method in _SAFE_METHODS
 
         async def attempt() -> tuple[str, JSON]:
-            response = await self._transport.send(self._stamp(request))
-            if response.status == _NOT_FOUND and missing is not RAISE:
+            response = await self._transport.send(
+                HTTPRequest(
+                    method,
+                    url,
+                    deadline,
+                    built + self._tell_deadline(deadline),
+                    body,
+                    name,
+                    is_idempotent,
+                )
+            )
+            status = response.status
+            if status == _NOT_FOUND and missing is not RAISE:
                 return "404", missing
-            return str(response.status), self._read_json(response)
+            return "200" if status == _OK else str(status), self._read_json(response)
 
         return await self.guard.run(
             attempt,
-            endpoint=request.endpoint,
-            deadline=request.deadline,
-            observer=request.observer,
-            is_idempotent=request.is_idempotent,
+            endpoint=f"{method} {path.partition('?')[0]}",
+            deadline=deadline,
+            observer=context.observer,
+            is_idempotent=is_idempotent,
         )
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
@@ -162,25 +169,33 @@ class HTTPService:
         A read that is answered with 429, 502, 503 or 504 is tried again first. The
         time is bounded by the request's deadline and the service's timeout.
         """
+        deadline = shorten(request.deadline, self.settings.timeout)
         last: HTTPResponse | None = None
 
         async def attempt() -> tuple[str, HTTPResponse]:
             nonlocal last
             last = None
-            response = await self._transport.send(self._stamp(request))
-            if response.status >= 500 or response.status in _RETRIED:  # noqa: PLR2004
+            response = await self._transport.send(
+                HTTPRequest(
+                    request.method,
+                    request.url,
+                    deadline,
+                    request.headers + self._tell_deadline(deadline),
+                    request.body,
+                    self.settings.name,
+                    request.is_idempotent,
+                )
+            )
+            if response.status >= _SERVER_ERROR or response.status == _TOO_MANY:
                 last = response
                 raise self._status_error(response)
             return str(response.status), response
 
-        request = _with_deadline(
-            request, shorten(request.deadline, self.settings.timeout)
-        )
         try:
             return await self.guard.run(
                 attempt,
                 endpoint=request.endpoint,
-                deadline=request.deadline,
+                deadline=deadline,
                 observer=request.observer,
                 is_idempotent=request.is_idempotent,
             )
@@ -220,29 +235,20 @@ class HTTPService:
             built.extend((name.lower(), value) for name, value in headers.items())
         return tuple(built)
 
-    def _stamp(self, request: HTTPRequest) -> HTTPRequest:
-        """Add what is left of the time; it shrinks from attempt to attempt."""
+    def _tell_deadline(self, deadline: Deadline) -> tuple[tuple[str, str], ...]:
+        """Return the header that says what is left; it shrinks with each attempt."""
         name = self.settings.deadline_header
         if name is None:
-            return request
-        left = max(1, int(request.deadline.remaining() * 1000))
-        return HTTPRequest(
-            request.method,
-            request.url,
-            request.deadline,
-            (*request.headers, (name, str(left))),
-            request.body,
-            request.source,
-            request.is_idempotent,
-        )
+            return ()
+        return ((name, str(int(deadline.remaining() * 1000) or 1)),)
 
     def _read_json(self, response: HTTPResponse) -> JSON:
         if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
             raise self._status_error(response)
         if response.status in _NO_CONTENT:
             return None
-        kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        if kind != "application/json" and not kind.lower().endswith(("/json", "+json")):
+        kind = response.headers.get("content-type", "")
+        if kind != "application/json" and not _is_json(kind):
             raise self._bad_answer(response, "what is not JSON")
         try:
             return orjson.loads(response.body)
@@ -277,19 +283,10 @@ class HTTPService:
         return max(0.0, at.timestamp() - self._clock.time())
 
 
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.endswith(("/json", "+json"))
+
+
 def _detail(response: HTTPResponse) -> str:
     return response.body[:_DETAIL_BYTES].decode("utf-8", "replace")
-
-
-def _with_deadline(request: HTTPRequest, deadline: Deadline) -> HTTPRequest:
-    return HTTPRequest(
-        request.method,
-        request.url,
-        deadline,
-        request.headers,
-        request.body,
-        request.source,
-        request.is_idempotent,
-        request.endpoint,
-        request.observer,
-    )

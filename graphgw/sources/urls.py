@@ -44,7 +44,7 @@ def expand_template(template: str, values: Mapping[str, object]) -> str:
         InternalError: A value is missing.
     """
 
-    def replace(match: Match[str]) -> str:
+    def fill_in(match: Match[str]) -> str:
         name = match[1]
         if name not in values:
             raise InternalError(f'the path "{template}" has no value for "{name}"')
@@ -53,7 +53,7 @@ def expand_template(template: str, values: Mapping[str, object]) -> str:
             return text.replace(".", "%2E")
         return _quote(text)
 
-    return _PLACEHOLDER.sub(replace, template)
+    return _PLACEHOLDER.sub(fill_in, template)
 
 
 def _to_text(value: object) -> str:
