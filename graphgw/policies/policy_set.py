@@ -1,0 +1,356 @@
+"""The policies of one snapshot: what of an operation may run, decided in order."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from typing import TYPE_CHECKING, Final, cast
+
+from graphgw.errors import (
+    ConfigurationError,
+    Problem,
+    RateLimitedError,
+    UnauthenticatedError,
+    UnauthorizedError,
+)
+from graphgw.federation.selection import Field
+from graphgw.operations.cache import BoundedCache
+from graphgw.policies.auth import AuthPolicy
+from graphgw.policies.auth_rules import close_over_requirements
+from graphgw.policies.decision import ALLOWED, Decision, Outcome, Refusal
+from graphgw.policies.guards import build_guards
+from graphgw.policies.rate_limit import RateLimitPolicy
+from graphgw.policies.rate_rules import RateRules
+from graphgw.policies.response_cache_control import NO_STORE, compute_cache_control
+from graphgw.policies.settings import AuthSettings, PolicySettings
+from graphgw.stores.memory import MemoryStore
+from graphgw.telemetry.events import SelectionRefused
+from graphgw.types import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphgw.context import RequestContext
+    from graphgw.errors import RequestError
+    from graphgw.federation.selection import Selections
+    from graphgw.federation.supergraph import Supergraph
+    from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.policies.guards import Guards
+    from graphgw.policies.rate_limit import Exhausted, RateLimits
+    from graphgw.policies.response_cache_control import ResponseCacheControl
+    from graphgw.policies.settings import PolicyFunction, Switch
+    from graphgw.stores.protocol import Store
+    from graphgw.types import JSONObject, Principal
+
+__all__ = ["PolicySet"]
+
+_OPERATIONS: Final = 4000
+_OPERATION_BYTES: Final = 32 * 1024 * 1024
+_GUARD_BYTES: Final = 1000
+_AUTH_NAMES: Final = frozenset(("authenticated", "requiresScopes", "policy"))
+_ADDRESS_NAMES: Final = frozenset(("allowIps",))
+_UNAUTHORIZED: Final = "Unauthorized field or type"
+
+
+class PolicySet:
+    """Decides on operations of one supergraph: addresses, auth, cost, rate limits.
+
+    What depends on the operation alone is found once for each fingerprint; a refused
+    field draws from no bucket, and neither does what stands within it.
+
+    Args:
+        supergraph: The graph whose rules are enforced.
+        auth: How callers are told apart, and the functions of ``@policy``.
+        policies: Switches and limits.
+        store: Holds the buckets; by default one of its own in memory.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: A rule of the schema is wrong or a function is missing.
+    """
+
+    def __init__(
+        self,
+        supergraph: Supergraph,
+        auth: AuthSettings | None = None,
+        policies: PolicySettings | None = None,
+        store: Store | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._supergraph = supergraph
+        self._auth = auth or AuthSettings()
+        self._settings = policies or PolicySettings()
+        self._auth_rules = close_over_requirements(supergraph)
+        self._rate_rules = RateRules(supergraph)
+        problems = [*self._rate_rules.problems, *_row_rules(supergraph)]
+        functions = _import_policies(self._auth.policies, problems)
+        if problems:
+            raise ConfigurationError(problems)
+        self._auth_policy = AuthPolicy(
+            functions, policy_timeout=self._auth.policy_timeout
+        )
+        self._rate_policy = RateLimitPolicy(
+            self._settings.rate_limit, store or MemoryStore(clock=clock), clock
+        )
+        self._enforced = self._names_at("enforce")
+        self._shadowed = self._names_at("shadow")
+        self._has_rules = not (self._auth_rules.is_empty and self._rate_rules.is_empty)
+        self._has_hints = _has_hints(supergraph)
+        self._lock = threading.Lock()
+        self._known: BoundedCache[str, _Known] = BoundedCache(
+            max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
+        )
+
+    def prepare(self, operation: Operation) -> None:
+        """Find what depends on the operation alone; may run in any thread."""
+        self._know(operation)
+
+    def is_open(self, operation: Operation) -> bool:
+        """Tell whether there is nothing to decide."""
+        if self._rate_policy.operation_rule is not None:
+            return False
+        return not self._has_rules or not self._know(operation).guards.guards
+
+    def guards_for(self, operation: Operation) -> Guards:
+        """Return the guarded selections of an operation."""
+        return self._know(operation).guards
+
+    async def decide(
+        self, context: RequestContext, operation: Operation, variables: JSONObject
+    ) -> Decision:
+        """Say what of the operation may run, without calling a backend.
+
+        Args:
+            context: The request's.
+            operation: The normalized operation.
+            variables: JSON input values by name, literals included.
+        """
+        guards = self.guards_for(operation)
+        refusals, absent = await self._decide_auth(context, guards, variables)
+        if refusals and self._auth.mode == "reject":
+            return Decision(refusal=_reject(context.principal, refusals))
+        switch = self._settings.rate_limit.switch
+        draws = guards.has_limits or self._rate_policy.operation_rule is not None
+        if switch == "off" or not draws:
+            return Decision(tuple(refusals)) if refusals else ALLOWED
+        limits = await self._rate_policy.decide(context, guards, variables, absent)
+        if switch == "shadow":
+            return Decision(tuple(refusals)) if refusals else ALLOWED
+        return self._limit(context, operation, guards, refusals, limits)
+
+    async def settle(
+        self, context: RequestContext, decision: Decision, outcome: Outcome
+    ) -> None:
+        """Account for what ran; nothing is owed back today."""
+
+    def response_headers(
+        self, operation: Operation, *, has_errors: bool, principal: Principal
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the answer's ``Cache-Control``; none where nothing declares one."""
+        del principal  # what depends on the caller is private for every caller
+        if not self._has_hints:
+            return ()
+        known = self._know(operation)
+        if known.headers and has_errors:
+            return NO_STORE
+        return known.headers
+
+    async def _decide_auth(
+        self, context: RequestContext, guards: Guards, variables: JSONObject
+    ) -> tuple[list[Refusal], frozenset[int]]:
+        if not guards.auth:
+            return [], frozenset()
+        find = self._auth_policy.find_broken
+        if self._shadowed:
+            broken = await find(context, guards, variables, self._shadowed)
+            for index in broken:
+                _report(context, guards.guards[index].coordinate, is_shadow=True)
+        if not self._enforced:
+            return [], frozenset()
+        broken = await find(context, guards, variables, self._enforced)
+        refusals = []
+        for index in sorted(broken):
+            guard = guards.guards[index]
+            _report(context, guard.coordinate, is_shadow=False)
+            refusals.append(
+                Refusal(
+                    guard.selection,
+                    guard.coordinate,
+                    _UNAUTHORIZED,
+                    UnauthorizedError.code,
+                    guard.path,
+                )
+            )
+        return refusals, _with_inner(guards, frozenset(broken))
+
+    def _limit(
+        self,
+        context: RequestContext,
+        operation: Operation,
+        guards: Guards,
+        refusals: list[Refusal],
+        limits: RateLimits,
+    ) -> Decision:
+        if limits.operation is not None:
+            error = _rate_error(limits.operation)
+            return Decision(headers=limits.headers, refusal=error)
+        limited = []
+        for index, exhausted in sorted(limits.refused.items()):
+            guard = guards.guards[index]
+            code = RateLimitedError.code
+            context.observer.observe(SelectionRefused(guard.coordinate, code))
+            limited.append(
+                Refusal(
+                    guard.selection,
+                    guard.coordinate,
+                    _message(exhausted),
+                    code,
+                    guard.path,
+                    _extensions(exhausted),
+                )
+            )
+        everything = [*refusals, *limited]
+        if limited and not _has_rest(operation, everything):
+            longest = max(limits.refused.values(), key=lambda e: e.retry_after)
+            return Decision(headers=limits.headers, refusal=_rate_error(longest))
+        return Decision(tuple(everything), limits.headers)
+
+    def _names_at(self, switch: Switch) -> frozenset[str]:
+        names: frozenset[str] = frozenset()
+        if self._auth.switch == switch:
+            names |= _AUTH_NAMES
+        if self._auth.addresses.switch == switch:
+            names |= _ADDRESS_NAMES
+        return names
+
+    def _know(self, operation: Operation) -> _Known:
+        key = operation.fingerprint
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            guards = build_guards(
+                operation, self._supergraph, self._auth_rules, self._rate_rules
+            )
+            control = (
+                compute_cache_control(operation, self._supergraph)
+                if self._has_hints
+                else None
+            )
+            known = _Known(guards, control)
+            size = _GUARD_BYTES * (1 + len(guards.guards))
+            with self._lock:
+                self._known.put(key, known, size)
+        return known
+
+
+class _Known:
+    """What depends on an operation alone."""
+
+    __slots__ = ("guards", "headers")
+
+    def __init__(self, guards: Guards, control: ResponseCacheControl | None) -> None:
+        self.guards = guards
+        self.headers: tuple[tuple[str, str], ...] = ()
+        if control is not None:
+            # A guarded answer depends on who asks, whatever its parts declare.
+            self.headers = (control.as_private() if guards.auth else control).headers()
+
+
+def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:
+    code = UnauthorizedError.code
+    context.observer.observe(SelectionRefused(coordinate, code, is_shadow=is_shadow))
+
+
+def _reject(principal: Principal, refusals: list[Refusal]) -> RequestError:
+    coordinates = sorted({refusal.coordinate for refusal in refusals})
+    extensions: dict[str, object] = {"coordinates": coordinates}
+    if not principal.is_authenticated:
+        return UnauthenticatedError(_UNAUTHORIZED, extensions=extensions)
+    return UnauthorizedError(_UNAUTHORIZED, extensions=extensions)
+
+
+def _with_inner(guards: Guards, refused: frozenset[int]) -> frozenset[int]:
+    """Return the refused guards and those that stand within them."""
+    found = set(refused)
+    for index, guard in enumerate(guards.guards):
+        if guard.parent in found:
+            found.add(index)
+    return frozenset(found)
+
+
+def _has_rest(operation: Operation, refusals: list[Refusal]) -> bool:
+    refused = frozenset(refusal.selection for refusal in refusals)
+    return bool(operation.introspection) or _has_leaf(operation.selections, refused, ())
+
+
+def _has_leaf(
+    selections: Selections, refused: frozenset[SelectionPath], place: SelectionPath
+) -> bool:
+    for index, selection in enumerate(selections):
+        here = (*place, index)
+        if here in refused:
+            continue
+        if isinstance(selection, Field) and not selection.selections:
+            return True
+        if _has_leaf(selection.selections, refused, here):
+            return True
+    return False
+
+
+def _message(exhausted: Exhausted) -> str:
+    rule = exhausted.rule
+    return rule.message or f'The rate limit "{rule.bucket}" is used up.'
+
+
+def _extensions(exhausted: Exhausted) -> dict[str, object]:
+    return {
+        "retryAfterMs": round(exhausted.retry_after * 1000),
+        "bucket": exhausted.rule.bucket,
+        "limit": exhausted.limit,
+        "remaining": exhausted.remaining,
+    }
+
+
+def _rate_error(exhausted: Exhausted) -> RateLimitedError:
+    return RateLimitedError(
+        _message(exhausted),
+        retry_after=exhausted.retry_after,
+        extensions=_extensions(exhausted),
+    )
+
+
+def _has_hints(supergraph: Supergraph) -> bool:
+    return any(
+        applied.name == "cacheControl"
+        for rules in supergraph.rules.values()
+        for applied in rules
+    )
+
+
+def _row_rules(supergraph: Supergraph) -> list[Problem]:
+    """Refuse rules that nobody would enforce."""
+    return [
+        Problem(f"@{applied.name} is not enforced by this version", coordinate)
+        for coordinate, rules in supergraph.rules.items()
+        for applied in rules
+        if applied.name in {"owner", "rowPolicy"}
+    ]
+
+
+def _import_policies(
+    policies: Mapping[str, str | PolicyFunction], problems: list[Problem]
+) -> dict[str, PolicyFunction]:
+    found: dict[str, PolicyFunction] = {}
+    for name, given in policies.items():
+        if not isinstance(given, str):
+            found[name] = given
+            continue
+        module, _, attribute = given.partition(":")
+        try:
+            function = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            problems.append(Problem(str(error), f"auth.policies.{name}"))
+            continue
+        found[name] = cast("PolicyFunction", function)
+    return found
