@@ -11,7 +11,7 @@ ARGS ?=
 .PHONY: run test check lint bench ide protos clean system-packages
 
 run: $(STAMP) ## example backends and gateway on http://127.0.0.1:$(PORT)
-	@REVIEW=$(REVIEW) $(BIN)/graphgw dev --config graphgw.yaml --port $(PORT)
+	@$(BIN)/graphgw dev --config graphgw.yaml --port $(PORT) $(if $(REVIEW),--with review)
 
 test: $(STAMP) system-packages ## the whole test suite (ARGS="-k planning")
 	$(BIN)/python -m pytest $(ARGS)

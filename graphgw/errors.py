@@ -7,6 +7,7 @@ GraphGWError
 │   ├── BadUserInputError            variables that do not fit (BAD_USER_INPUT)
 │   ├── PersistedQueryNotFoundError  PERSISTED_QUERY_NOT_FOUND
 │   ├── LimitError                   LIMIT_EXCEEDED
+│   │   └── BodyTooLargeError        the same, with HTTP status 413
 │   │   └── OverloadedError          the gateway itself has no room (503)
 │   ├── CostError                    COST_ESTIMATED_TOO_EXPENSIVE
 │   ├── UnauthenticatedError         UNAUTHENTICATED
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ERROR_CODES",
     "BadRequestError",
+    "BodyTooLargeError",
     "BadUserInputError",
     "CompositionError",
     "ConfigurationError",
@@ -181,6 +183,12 @@ class LimitError(RequestError):
     """The request is larger than a limit allows."""
 
     code = "LIMIT_EXCEEDED"
+
+
+class BodyTooLargeError(LimitError):
+    """The body is larger than a limit allows."""
+
+    status = 413
 
 
 class OverloadedError(LimitError):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from graphgw.snapshot import Snapshot
     from graphgw.sources.sdl_source import SDLSource
-    from graphgw.subgraphs.protocol import Subgraph
+    from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 
 __all__ = ["Gateway"]
 
@@ -58,7 +58,7 @@ class Gateway:
     def __init__(
         self,
         *,
-        subgraphs: Sequence[Subgraph] = (),
+        subgraphs: Sequence[LocalSubgraph] = (),
         services: Mapping[str, str] | None = None,
         settings: Settings | None = None,
         observers: Sequence[Observer] = (),

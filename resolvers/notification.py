@@ -77,7 +77,10 @@ async def mark_read(
     id: strawberry.ID,  # noqa: A002 - the argument's name
 ) -> pb.Notification:
     """Mark a notification as read."""
-    return await service.MarkRead(pb.MarkReadRequest(id=id), context)
+    row: pb.Notification = await service.MarkRead(
+        pb.MarkReadRequest(id=id), context
+    )
+    return row
 
 
 async def new_notifications(

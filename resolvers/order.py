@@ -101,4 +101,5 @@ async def create_order(context: RequestContext, *, order: NewOrderInput) -> pb.O
         ],
         note=order.note,
     )
-    return await service.CreateOrder(request, context)
+    row: pb.Order = await service.CreateOrder(request, context)
+    return row

@@ -153,7 +153,7 @@ def _service(name: str, value: Any) -> Any:
     if isinstance(url, str) and url.startswith(("grpc://", "grpcs://")):
         found = ServiceSettings.from_url(name, url)
         rest = {key: item for key, item in long.items() if key != "url"}
-        tls = {} if found.tls is None else {"tls": {}}
+        tls: dict[str, Any] = {} if found.tls is None else {"tls": {}}
         long = {"kind": "grpc", "addresses": found.addresses, **tls, **rest}
     long = {"name": name, **long}
     _list_pairs(long, "headers")

@@ -99,8 +99,7 @@ class _Reader:
         text = _VARIABLE.sub(lambda found: self._variable(found, node), node.value)
         if getattr(node, "style", None) in {"'", '"'}:
             return text
-        resolved = yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False))
-        return yaml.SafeLoader("").construct_object(yaml.ScalarNode(resolved, text))
+        return yaml.safe_load(text)
 
     def _variable(self, found: re.Match[str], node: yaml.Node) -> str:
         name, default = found[1], found[2]

@@ -91,6 +91,8 @@ class DevProcess:
     port: int | None = None
     """The loopback port it listens on once it is ready."""
     environment: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
+    """Whether it runs only when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from graphgw.errors import BadRequestError, GraphGWError, LimitError
+from graphgw.errors import BadRequestError, BodyTooLargeError, GraphGWError
 from graphgw.execution.response import refuse
 from graphgw.operations.request import parse_graphql_parameters, parse_graphql_request
 from graphgw.server.csrf import is_forged
@@ -189,10 +189,8 @@ def _read_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
 
 
-def _too_large(limit: int) -> LimitError:
-    error = LimitError(f"the body is larger than {limit} bytes")
-    error.http_status = 413
-    return error
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the body is larger than {limit} bytes")
 
 
 async def _unless_client_leaves(

@@ -21,6 +21,7 @@ from graphgw.telemetry.logs import LogObserver
 from graphgw.telemetry.metrics import MetricsObserver
 
 if TYPE_CHECKING:
+    from graphgw.telemetry.observer import Observer
     from graphgw.server.front import GraphQLFront
 
 __all__ = ["ServeOptions", "serve", "worker_app"]
@@ -100,5 +101,5 @@ def worker_app() -> GraphQLFront:
     settings = options.load()
     metrics = MetricsObserver(os.environ.get(_METRICS_DIR))
     telemetry = settings.telemetry
-    observers = [metrics, LogObserver(telemetry.log_format, telemetry.log_level)]
+    observers: list[Observer] = [metrics, LogObserver(telemetry.log_format, telemetry.log_level)]
     return create_app(Gateway(settings=settings, observers=observers), metrics=metrics)

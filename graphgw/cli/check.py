@@ -1,0 +1,30 @@
+"""``graphgw check``: is the configuration right, and do the subgraphs compose?"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphgw.assemble import compose_settings
+from graphgw.config.load import load_settings
+
+__all__ = ["run"]
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="The configuration file.")] = Path(
+        "graphgw.yaml"
+    ),
+) -> None:
+    """Check everything that can be checked without serving."""
+    settings = load_settings(config)
+    names = [reference.name for reference in settings.subgraphs]
+    if settings.supergraph is None:
+        composed = asyncio.run(compose_settings(settings))
+        for hint in composed.hints:
+            typer.echo(f"hint: {hint}", err=True)
+        names = [graph.name for graph in composed.supergraph.graphs.values()]
+    typer.echo(f"{config} is right: {', '.join(names)}")
