@@ -23,10 +23,11 @@ from graphgw.execution.shape import (
     ListShape,
     ObjectShape,
     ValueShape,
+    holds_objects,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from graphgw.types import JSON, JSONObject
 
@@ -34,6 +35,8 @@ __all__ = ["Projection", "build_projection"]
 
 _MIN_INT: Final = -(2**31)
 _MAX_INT: Final = 2**31 - 1
+_INLINED: Final = 3
+"""Levels of single objects that are projected in one function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class _ProjectionWriter:
         self.source = SourceWriter({"Unfit": UnfitError, "is_": is_})
         self._names: dict[int, str] = {}
         self._tables: dict[int, str] = {}
+        self._twins: dict[tuple[object, ...], str] = {}
 
     def compile(self) -> dict[int, Callable[[Any], Any]]:
         names = self.source.compile("projection")
@@ -82,53 +86,83 @@ class _ProjectionWriter:
 
     def object_function(self, shape: ObjectShape) -> str:
         name = self._names.get(id(shape))
-        if name is None:
-            name = self._names[id(shape)] = self.source.name("object_")
-            self.source.function(name, "o", self._object_body(shape))
+        if name is not None:
+            return name
+        signature = _signature(shape)
+        name = self._names[id(shape)] = self._twins.get(signature) or (
+            self.source.name("object_")
+        )
+        if signature not in self._twins:
+            self._twins[signature] = name
+            lines = self._object_lines(shape, "o", "r", depth=0)
+            self.source.function(name, "o", [*lines, "return r"])
         return name
 
-    def _object_body(self, shape: ObjectShape) -> list[str]:
-        lines = [f"# {shape.type_name}"]
+    def _object_lines(
+        self, shape: ObjectShape, o: str, r: str, *, depth: int
+    ) -> list[str]:
+        """Write what sets the name ``r`` to the client's form of the object ``o``."""
+        lines = [] if shape.is_named else [f"# {shape.type_name}"]
         if _is_never_fit(shape):
             return [*lines, "raise Unfit"]
         if not any(_is_read(found) for found in shape.fields):
-            lines.append("if o.__class__ is not dict: raise Unfit")
+            lines.append(f"if {o}.__class__ is not dict: raise Unfit")
         values, same = [], []
-        for index, found in enumerate(shape.fields):
-            if not _is_read(found):
-                values.append(_constant(found, shape))
-                same.append(f"o.get({found.key!r}) == {_constant(found, shape)}")
+        for found in shape.fields:
+            if found.value is None or found.is_refused:
+                constant = _constant(found, shape, o)
+                values.append(constant)
+                same.append(f"{o}.get({found.key!r}) == {constant}")
                 continue
-            variable = f"v{index}"
-            values.append(variable)
-            lines.append(f"{variable} = {_read(found)}")
-            nested = self._check(found.value, variable)
-            if nested.is_replaced:
-                lines.append(f"w{index} = {variable}")
-                same.append(f"{variable} is w{index}")
-            lines.extend(nested.lines)
+            value = self.source.name("v")
+            lines.append(f"{value} = {_read(found, o)}")
+            if not holds_objects(found.value):
+                values.append(value)
+                lines += self._leaf_lines(found.value, value)
+                continue
+            projected = self.source.name("r")
+            values.append(projected)
+            same.insert(0, f"{projected} is {value}")
+            lines += self._nested_lines(found.value, value, projected, depth=depth)
         built = _display(shape, values)
-        if _can_be_exact(shape):
-            keys = self.source.constant("KEYS_", _keys(shape))
-            same.insert(0, f"len(o) == {len(shape.fields)} and tuple(o) == {keys}")
-            lines.append(f"if {' and '.join(same)}: return o")
-        return [*lines, f"return {built}"]
+        if not _can_be_exact(shape):
+            return [*lines, f"{r} = {built}"]
+        keys = self.source.constant("KEYS_", _keys(shape))
+        same.append(f"len({o}) == {len(shape.fields)} and tuple({o}) == {keys}")
+        return [*lines, f"{r} = {o} if {' and '.join(same)} else {built}"]
 
-    def _check(self, value: ValueShape | None, variable: str) -> _Check:
-        """Write the check of one value that is held in ``variable``."""
-        if value is None:
-            return _Check([])
-        kind = value.kind
-        if isinstance(kind, LeafShape):
-            wrong = self._is_wrong(kind, variable, is_non_null=value.is_non_null)
-            return _Check([f"if {wrong}: raise Unfit"] if wrong else [])
-        call = self._call(kind, variable)
+    def _leaf_lines(self, value: ValueShape, variable: str) -> list[str]:
+        """Write the check of a leaf, or of a list of leaves."""
+        if isinstance(value.kind, LeafShape):
+            wrong = self._is_wrong(value.kind, variable, is_non_null=value.is_non_null)
+            return [f"if {wrong}: raise Unfit"] if wrong else []
         guard = "" if value.is_non_null else f"if {variable} is not None: "
-        return _Check([f"{guard}{variable} = {call}"], is_replaced=True)
+        return [f"{guard}{self._call(value, variable)}"]
 
-    def _call(self, kind: ListShape | CompositeShape, variable: str) -> str:
+    def _nested_lines(
+        self, value: ValueShape, v: str, r: str, *, depth: int
+    ) -> list[str]:
+        """Write what sets ``r`` to the client's form of ``v``, which holds objects.
+
+        An object of a concrete type is projected where it is met, for a few levels.
+        """
+        kind = value.kind
+        is_inline = isinstance(kind, CompositeShape) and not kind.is_abstract
+        if not isinstance(kind, CompositeShape) or not is_inline or depth >= _INLINED:
+            call = self._call(value, v)
+            return [f"{r} = {call}" if value.is_non_null else _or_null(r, v, call)]
+        (shape,) = kind.objects.values()
+        lines = self._object_lines(shape, v, r, depth=depth + 1)
+        if value.is_non_null:
+            return lines
+        return [f"if {v} is None: {r} = None", "else:", *_indented(lines)]
+
+    def _call(self, value: ValueShape, variable: str) -> str:
+        kind = value.kind
         if isinstance(kind, ListShape):
             return f"{self.list_function(kind)}({variable})"
+        if not isinstance(kind, CompositeShape):
+            raise TypeError("a leaf is checked where it stands")
         if kind.is_abstract:
             return f'{self._table(kind)}[{variable}["{TYPENAME_KEY}"]]({variable})'
         (shape,) = kind.objects.values()
@@ -156,23 +190,22 @@ class _ProjectionWriter:
 
     def _list_body(self, item: ValueShape) -> list[str]:
         head = ["if v.__class__ is not list: raise Unfit"]
+        if not holds_objects(item):
+            checks = self._leaf_lines(item, "x")
+            loop = ["for x in v:", *_indented(checks)] if checks else []
+            return [*head, *loop, "return v"]
         kind = item.kind
-        if isinstance(kind, LeafShape):
-            wrong = self._is_wrong(kind, "x", is_non_null=item.is_non_null)
-            if wrong:
-                head += ["for x in v:", f"    if {wrong}: raise Unfit"]
-            return [*head, "return v"]
         if isinstance(kind, CompositeShape) and not kind.is_abstract:
             (shape,) = kind.objects.values()
             if _is_simple(shape):
                 is_non_null = item.is_non_null
                 return head + self._flat_list_body(shape, is_non_null=is_non_null)
-        each = self._call(kind, "x")
-        if not item.is_non_null:
-            each = f"None if x is None else {each}"
         return [
             *head,
-            f"out = [{each} for x in v]",
+            "out = []",
+            "for o in v:",
+            *_indented(self._nested_lines(item, "o", "r", depth=0)),
+            "    out.append(r)",
             "return v if all(map(is_, out, v)) else out",
         ]
 
@@ -193,16 +226,16 @@ class _ProjectionWriter:
             lines.append("    if o is None: continue")
         values = []
         for found in shape.fields:
-            if not _is_read(found):
-                constant = _constant(found, shape)
+            if found.value is None or found.is_refused:
+                constant = _constant(found, shape, "o")
                 values.append(constant)
                 if can_be_exact:
                     test = f"o.get({found.key!r}) != {constant}"
                     lines.append(f"    if {test}: is_exact = False")
                 continue
-            values.append(_read(found))
-            lines.append(f"    x = {_read(found)}")
-            lines.extend(f"    {line}" for line in self._check(found.value, "x").lines)
+            values.append(_read(found, "o"))
+            lines.append(f"    x = {_read(found, 'o')}")
+            lines += _indented(self._leaf_lines(found.value, "x"))
             if found.is_late and can_be_exact:
                 test = f"x is None and {found.key!r} not in o"
                 lines.append(f"    if {test}: is_exact = False")
@@ -241,14 +274,6 @@ class _ProjectionWriter:
         return self.source.constant(f"{leaf.type_name}_", values)
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """Lines that check a value; ``is_replaced`` where they may put another there."""
-
-    lines: list[str]
-    is_replaced: bool = False
-
-
 def _is_read(found: FieldShape) -> bool:
     """Tell whether a field's value comes from the tree."""
     return found.value is not None and not found.is_refused
@@ -268,13 +293,31 @@ def _is_simple(shape: ObjectShape) -> bool:
     return shape.is_flat and is_read and not _is_never_fit(shape)
 
 
-def _read(found: FieldShape) -> str:
-    return f"o.get({found.key!r})" if found.is_late else f"o[{found.key!r}]"
+def _read(found: FieldShape, o: str) -> str:
+    return f"{o}.get({found.key!r})" if found.is_late else f"{o}[{found.key!r}]"
 
 
-def _constant(found: FieldShape, shape: ObjectShape) -> str:
+def _or_null(r: str, v: str, call: str) -> str:
+    return f"{r} = None if {v} is None else {call}"
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _constant(found: FieldShape, shape: ObjectShape, o: str) -> str:
     """Return what stands for a refused field or a ``__typename``."""
-    return repr(None if found.is_refused else shape.type_name)
+    if found.is_refused:
+        return "None"
+    return f"{o}[{TYPENAME_KEY!r}]" if shape.is_named else repr(shape.type_name)
+
+
+def _signature(shape: ObjectShape) -> tuple[object, ...]:
+    """Return what is equal for types whose objects are projected alike."""
+    fields = [(f.key, id(f.value), f.is_refused, f.is_late) for f in shape.fields]
+    has_typename = any(found.value is None for found in shape.fields)
+    name = shape.type_name if has_typename and not shape.is_named else ""
+    return (name, shape.is_named, *fields)
 
 
 def _keys(shape: ObjectShape) -> tuple[str, ...]:

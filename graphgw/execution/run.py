@@ -112,7 +112,7 @@ class _Run:
         self._waits = [found.waits_for for found in compiled.fetches]
         self._errors: dict[int, list[JSONObject]] = {}
         self._headers: dict[int, tuple[tuple[str, str], ...]] = {}
-        self._running: set[int] = set()
+        self._running: dict[int, float] = {}
         self._highest = -1
 
     async def execute(self, ready: list[int]) -> None:
@@ -127,10 +127,11 @@ class _Run:
         except TimeoutError:
             if not limit.expired():
                 raise
-            for index in sorted(self._running):
+            for index, began in sorted(self._running.items()):
                 late = self._compiled.fetches[index]
                 message = f'subgraph "{late.subgraph}" did not answer in time'
                 self._fail(late, message, DeadlineExceededError.code)
+                self._observe(late, began, 0, DeadlineExceededError.code)
 
     async def _run_all(self, ready: list[int]) -> None:
         while len(ready) == 1:
@@ -158,8 +159,7 @@ class _Run:
         return ready
 
     async def _run_fetch(self, compiled: CompiledFetch) -> None:
-        began = perf_counter()
-        self._running.add(compiled.index)
+        began = self._running[compiled.index] = perf_counter()
         representations: Sequence[JSONObject] = ()
         code: str | None = None
         try:
@@ -168,7 +168,7 @@ class _Run:
                 entities = compiled.collector.run(self.tree)
                 representations = entities.representations
                 if not representations:
-                    self._running.discard(compiled.index)
+                    del self._running[compiled.index]
                     return
             result = await compiled.prepared.run(
                 self._context, self._variables, representations
@@ -180,15 +180,8 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
             code = InternalError.code
             self._report(compiled, error)
-        self._running.discard(compiled.index)
-        self._context.observer.observe(
-            FetchFinished(
-                compiled.subgraph,
-                perf_counter() - began,
-                len(representations),
-                code,
-            )
-        )
+        del self._running[compiled.index]
+        self._observe(compiled, began, len(representations), code)
         if compiled.is_root_mutation:
             self._reset_loaders()
 
@@ -258,6 +251,13 @@ class _Run:
         context = self._context
         context.observer.observe(InternalFailure(context.request_id, where, error))
         self._fail(compiled, "Internal server error.", InternalError.code)
+
+    def _observe(
+        self, compiled: CompiledFetch, began: float, entities: int, code: str | None
+    ) -> None:
+        seconds = perf_counter() - began
+        event = FetchFinished(compiled.subgraph, seconds, entities, code)
+        self._context.observer.observe(event)
 
     def _reset_loaders(self) -> None:
         """Let the next mutation field read anew what this one may have changed."""

@@ -117,10 +117,15 @@ class FieldShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectShape:
-    """The client's fields on objects of one runtime type, in the client's order."""
+    """The client's fields on objects of one runtime type, in the client's order.
+
+    ``is_named`` where the objects stand under an abstract type, so that each names
+    its type in the tree.
+    """
 
     type_name: str
     fields: tuple[FieldShape, ...]
+    is_named: bool = False
 
     @property
     def is_flat(self) -> bool:
@@ -210,11 +215,14 @@ class _ShapeBuilder:
         self._schema = supergraph.api_schema
         self._full = supergraph.schema
         self._late = late
-        self._objects: dict[tuple[str, tuple[int, ...]], ObjectShape] = {}
+        self._objects: dict[tuple[str, bool, tuple[int, ...]], ObjectShape] = {}
+        self._values: dict[tuple[str, tuple[int, ...]], ValueShape] = {}
         self._leaves: dict[str, LeafShape] = {}
 
-    def object(self, type_name: str, nodes: Sequence[_Node]) -> ObjectShape:
-        key = (type_name, tuple(id(node) for node in nodes))
+    def object(
+        self, type_name: str, nodes: Sequence[_Node], *, is_named: bool = False
+    ) -> ObjectShape:
+        key = (type_name, is_named, tuple(id(node) for node in nodes))
         found = self._objects.get(key)
         if found is None:
             groups: dict[str, _Group] = {}
@@ -222,7 +230,7 @@ class _ShapeBuilder:
             fields = tuple(
                 self._field(type_name, key, group) for key, group in groups.items()
             )
-            found = self._objects[key] = ObjectShape(type_name, fields)
+            found = self._objects[key] = ObjectShape(type_name, fields, is_named)
         return found
 
     def _collect(
@@ -267,6 +275,15 @@ class _ShapeBuilder:
         )
 
     def _value(self, type_: GraphQLOutputType, nodes: Sequence[_Node]) -> ValueShape:
+        key = (str(type_), tuple(id(node) for node in nodes))
+        found = self._values.get(key)
+        if found is None:
+            found = self._values[key] = self._new_value(type_, nodes)
+        return found
+
+    def _new_value(
+        self, type_: GraphQLOutputType, nodes: Sequence[_Node]
+    ) -> ValueShape:
         is_non_null = isinstance(type_, GraphQLNonNull)
         bare = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if isinstance(bare, GraphQLList):
@@ -283,7 +300,9 @@ class _ShapeBuilder:
         self, type_: GraphQLNamedType, nodes: Sequence[_Node]
     ) -> CompositeShape:
         public = self._possible(type_.name)
-        objects = {name: self.object(name, nodes) for name in sorted(public)}
+        objects = {
+            name: self.object(name, nodes, is_named=True) for name in sorted(public)
+        }
         hidden = self._possible(type_.name, is_full=True) - public
         return CompositeShape(
             type_.name, is_abstract=True, objects=objects, hidden=frozenset(hidden)

@@ -28,9 +28,7 @@ any_operation = operations(
     },
     max_depth=5,
 )
-slow = settings(
-    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck)
-)
+slow = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 breaks = st.dictionaries(

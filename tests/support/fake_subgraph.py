@@ -33,9 +33,10 @@ class FakeSubgraph:
 
     A row is a dict; a value may be an exception, which is raised, or a function of
     the row and the field's arguments. An entity's row lies over its representation,
-    which stands in it as ``REPRESENTATION``. ``calls`` holds the representations (or the root document) of each fetch; ``fails`` makes
-    the next fetches raise; with ``gate`` a fetch waits for it before it answers, and
-    ``turns`` says for how many turns of the event loop.
+    which stands in it as ``REPRESENTATION``. ``calls`` holds the representations (or
+    the root document) of each fetch; ``fails`` makes the next fetches raise; with
+    ``gate`` a fetch waits for it before it answers, and ``turns`` says for how many
+    turns of the event loop.
     """
 
     name: str

@@ -6,12 +6,14 @@ members whose fields lie in several subgraphs; one field requires two others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from support.fake_subgraph import REPRESENTATION, FakeSubgraph
 from support.graphs import FakeGraph, supergraph_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["BREAKABLE", "LIBRARY_SDL", "Library"]
 
@@ -150,12 +152,12 @@ class Library:
         books[0]["shelf"] = books[2]["shelf"] = shelves[0]
         self.data = {
             "me": users[0],
-            "user": lambda _row, id: self.rows.get(("User", id)),
+            "user": lambda _row, **given: self.rows.get(("User", given["id"])),
             "users": lambda _row, first=3: users[: first or 0],
             "reviews": [*self._all("Review"), None],
             "items": [*books, *films],
-            "item": lambda _row, id: next(
-                (row for row in (*books, *films) if row["id"] == id), None
+            "item": lambda _row, **given: next(
+                (row for row in (*books, *films) if row["id"] == given["id"]), None
             ),
             "things": [books[1], users[1], None, films[0], users[2]],
             "shelves": shelves,
