@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphgw.execution.fetch_keys import path_keys, top_keys
 from graphgw.execution.representations import find_paths
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from graphgw.types import JSONObject
 
 __all__ = ["AnswerKeys", "FetchErrorMap", "answer_keys", "build_error_map"]
+
+_MAX_ERRORS: Final = 1000
 
 AnswerKeys: TypeAlias = "Mapping[str, AnswerKeys]"
 """The client's response keys, nested as in the answer, for all runtime types."""
@@ -55,6 +58,8 @@ class FetchErrorMap:
     ) -> list[JSONObject]:
         """Return the errors that an answer holds, at every path they concern.
 
+        The first thousand of them: one error of an entity may concern many places.
+
         Args:
             errors: As the subgraph gave them.
             tree: The response tree, to find where an entity stands.
@@ -63,14 +68,12 @@ class FetchErrorMap:
                 concerns the whole fetch.
         """
         places = _EntityPlaces(tree, self.fetch.path, entities) if entities else None
-        found: list[JSONObject] = []
-        for error in errors:
-            extensions = {**error.extensions, "code": error.code}
-            found.extend(
-                self._entry(error.message, path, extensions)
-                for path in self._paths(error, places, has_data=has_data)
-            )
-        return found
+        found = (
+            self._entry(error.message, path, {**error.extensions, "code": error.code})
+            for error in errors
+            for path in self._paths(error, places, has_data=has_data)
+        )
+        return list(islice(found, _MAX_ERRORS))
 
     def _paths(
         self, error: FetchError, places: _EntityPlaces | None, *, has_data: bool

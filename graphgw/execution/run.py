@@ -82,7 +82,7 @@ async def run_event(
 ) -> ExecutionResult:
     """Answer one subscription event: the answer of the plan's first fetch is given."""
     run = _Run(compiled, context, variables)
-    run.take(compiled.fetches[0], event, None)
+    run.take_event(event)
     await run.execute(run.settle(0))
     return await run.result(names_subgraphs=names_subgraphs)
 
@@ -173,7 +173,7 @@ class _Run:
             result = await compiled.prepared.run(
                 self._context, self._variables, representations
             )
-            self.take(compiled, result, entities)
+            self._take(compiled, result, entities)
         except (SourceError, DeadlineExceededError) as error:
             code = error.code
             self._fail(compiled, error.message, code)
@@ -185,7 +185,15 @@ class _Run:
         if compiled.is_root_mutation:
             self._reset_loaders()
 
-    def take(
+    def take_event(self, event: FetchResult) -> None:
+        """Take a subscription event for the answer of the first fetch."""
+        first = self._compiled.fetches[0]
+        try:
+            self._take(first, event, None)
+        except SourceError as error:
+            self._fail(first, error.message, error.code)
+
+    def _take(
         self, compiled: CompiledFetch, result: FetchResult, entities: Entities | None
     ) -> None:
         """Merge a fetch's answer into the tree and record its errors.

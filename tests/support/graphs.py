@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["FakeGraph", "new_context", "supergraph_header"]
 
 
-def supergraph_header(*graphs: str) -> str:
+def supergraph_header(*graphs: str, has_mutation: bool = False) -> str:
     """Return the head of a supergraph SDL with these graph ids."""
+    mutation = " mutation: Mutation" if has_mutation else ""
     values = "\n".join(
         f'  {graph} @join__graph(name: "{graph.lower()}", url: "")' for graph in graphs
     )
@@ -42,7 +43,7 @@ schema
   @link(url: "https://specs.apollo.dev/link/v1.0")
   @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION)
   @link(url: "https://specs.apollo.dev/inaccessible/v0.2", for: SECURITY)
-{{ query: Query }}
+{{ query: Query{mutation} }}
 directive @inaccessible on FIELD_DEFINITION | OBJECT | ENUM_VALUE
 enum join__Graph {{
 {values}

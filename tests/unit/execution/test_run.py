@@ -295,3 +295,46 @@ async def test_an_event_stands_for_the_answer_of_the_first_fetch(shop):
     result = await run_event(compiled, new_context(), {}, event)
 
     assert result.data == {"user": {"name": "Eve", "total": 2.5}}
+
+
+async def test_an_event_of_the_wrong_kind_is_a_bad_answer(shop):
+    compiled = shop.compile(shop.prepare("{ user { name total } }"))
+
+    result = await run_event(compiled, new_context(), {}, FetchResult([]))
+
+    assert result.data == {"user": None}
+    assert [e["extensions"]["code"] for e in result.errors] == ["SOURCE_BAD_ANSWER"]
+
+
+async def test_headers_of_subgraphs_come_in_the_order_of_the_plan(shop, users, orders):
+    for subgraph in (users, orders):
+        header = (("x-from", subgraph.name),)
+        subgraph.change = lambda result, header=header: FetchResult(
+            result.data, result.errors, header
+        )
+
+    result = await shop.run("{ user { name total } }")
+
+    assert result.headers == (("x-from", "users"), ("x-from", "orders"))
+
+
+async def test_one_run_of_a_plan_leaves_nothing_for_the_next(shop, users):
+    compiled = shop.compile(shop.prepare(EVERYTHING))
+    first = await run_plan(compiled, new_context(), {})
+    users.data = {"users": []}
+
+    second = await run_plan(compiled, new_context(), {})
+
+    assert first.data["users"] != []
+    assert second.data == {"users": [], "count": 3}
+
+
+async def test_a_compiled_plan_shows_its_code(shop):
+    compiled = shop.compile(shop.prepare("{ user { name total } }"))
+
+    code = compiled.code()
+
+    assert "# fetch 1: orders, after 0" in code
+    assert "def represent(objects):" in code
+    assert "_entities(representations: $representations)" in code
+    assert code == shop.compile(shop.prepare("{ user { name total } }")).code()
