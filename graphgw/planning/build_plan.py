@@ -49,6 +49,7 @@ class PlanBuilder:
             inputs=node.inputs,
             after=after,
             renames=renames,
+            contexts=node.contexts,
         )
 
     def _fold(self, fetch: Fetch) -> int:

@@ -197,10 +197,12 @@ class Choice:
             return False
         start = self.cost
         self.cost += price
-        required = self._walk.requirement(path)
-        if required is None:
+        required, contexts = self._walk.requirement(path), self._walk.contexts(path)
+        if required is None or contexts is None:
             return False
         needed = [*guards_of(path.place), *goals_of(required)]
+        for context in contexts:
+            needed += goals_of(context.shape)
         if not self._take_needed(needed, limit - price):
             return False
         number = self._cheapest_key(path, limit - (self.cost - start))

@@ -6,23 +6,27 @@ waits for the fetches that deliver its inputs.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphgw.federation.selection import TYPENAME, Field, Fragment
 from graphgw.planning.choice import guards_of
+from graphgw.planning.contexts import level_of
 from graphgw.planning.paths import Branch, Goal
-from graphgw.planning.plan import EntityInput, PathStep
+from graphgw.planning.plan import ContextValue, EntityInput, PathStep
 from graphgw.planning.walk import goals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from graphgw.federation.selection import Selection, Selections
+    from graphgw.federation.supergraph import ContextArgument
+    from graphgw.planning.contexts import Context
     from graphgw.planning.paths import Identity, Path, Place, Shape, Slot
     from graphgw.planning.walk import Walk
 
-__all__ = ["FetchNode", "build_fetch_graph", "merge_selections"]
+__all__ = ["FetchNode", "build_fetch_graph", "context_variable", "merge_selections"]
 
 
 class FetchNode:
@@ -31,7 +35,16 @@ class FetchNode:
     ``tops`` has several jumps once equal or compatible fetches are merged.
     """
 
-    __slots__ = ("goals", "graph_id", "inputs", "order", "parents", "path", "tops")
+    __slots__ = (
+        "contexts",
+        "goals",
+        "graph_id",
+        "inputs",
+        "order",
+        "parents",
+        "path",
+        "tops",
+    )
 
     def __init__(self, top: Path, path: tuple[PathStep, ...]) -> None:
         self.graph_id = top.node.graph_id
@@ -39,6 +52,7 @@ class FetchNode:
         self.path = path
         self.goals: list[Goal] = []
         self.inputs: tuple[EntityInput, ...] = ()
+        self.contexts: tuple[ContextValue, ...] = ()
         self.parents: dict[FetchNode, None] = {}
         self.order = 0
 
@@ -57,11 +71,14 @@ class _Needs(NamedTuple):
 
     guards: list[Goal]
     shapes: tuple[Shape, ...]
+    contexts: list[Context]
 
     def goals(self) -> Iterable[Goal]:
         yield from self.guards
         for shape in self.shapes:
             yield from goals_of(shape)
+        for context in self.contexts:
+            yield from goals_of(context.shape)
 
 
 def build_fetch_graph(walk: Walk, wanted: Iterable[Goal]) -> list[FetchNode]:
@@ -85,6 +102,7 @@ def build_fetch_graph(walk: Walk, wanted: Iterable[Goal]) -> list[FetchNode]:
         node.order = min(goal.order for goal in node.goals)
         if top.kind == "jump":
             node.inputs = (_entity_input(top, needs[top].shapes),)
+            node.contexts = tuple(map(_context_value, needs[top].contexts))
             for goal in needs[top].goals():
                 node.parents[nodes[_path_of(goal).top]] = None
     return sorted(nodes.values(), key=lambda node: node.order)
@@ -105,8 +123,10 @@ def _needed(
         if top.kind == "jump" and top not in needs:
             key = walk.key_condition(top, top.key)
             required = walk.requirement(top)
+            contexts = walk.contexts(top)
             assert key is not None and required is not None  # noqa: S101, PT018
-            needs[top] = _Needs(guards_of(top.place), (key, required))
+            assert contexts is not None  # noqa: S101 - it was chosen
+            needs[top] = _Needs(guards_of(top.place), (key, required), contexts)
             todo.extend(needs[top].goals())
     return sorted(found, key=lambda goal: goal.order)
 
@@ -181,7 +201,25 @@ def _entity_input(top: Path, shapes: Iterable[Shape]) -> EntityInput:
     fields: Selections = ()
     for shape in shapes:
         fields = merge_selections(fields, _input_selections(shape))
+    fields = tuple(field for field in fields if field != TYPENAME)
     return EntityInput(types, top.entry.typename, fields)
+
+
+def _context_value(context: Context) -> ContextValue:
+    argument, level = context.argument, level_of(context.place.slot)
+    selections = _input_selections(context.shape)
+    return ContextValue(
+        context_variable(argument, level),
+        argument.type,
+        level,
+        tuple(found for found in selections if found != TYPENAME),
+    )
+
+
+def context_variable(argument: ContextArgument, level: int) -> str:
+    """Name the variable that carries a value from ``level`` steps below the root."""
+    words = re.findall(r"\w+", f"{argument.context} {argument.selection}")
+    return "_gw_context_" + "_".join((str(level), *words))
 
 
 def _input_selections(shape: Shape) -> Selections:

@@ -28,7 +28,8 @@ def merge_fetches(
     """Merge what can be asked at once; ``always`` also where the plan gets longer."""
     groups: dict[object, list[FetchNode]] = {}
     for node in nodes:
-        groups.setdefault((node.graph_id, node.path, node.is_root), []).append(node)
+        key = (node.graph_id, node.path, node.is_root, node.contexts)
+        groups.setdefault(key, []).append(node)
     alive = list(nodes)
     for group in groups.values():
         kept: list[FetchNode] = []

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphgw.federation.selection import Field, Fragment
+from graphgw.federation.selection import Argument, Field, Fragment
+from graphgw.planning.contexts import context_place, level_of
+from graphgw.planning.fetch_graph import context_variable
 from graphgw.planning.plan import PathStep, Rename
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from graphgw.federation.selection import Argument, Selection, Selections
+    from graphgw.federation.selection import Selection, Selections
     from graphgw.planning.fetch_graph import FetchNode
     from graphgw.planning.paths import Goal, Path
 
@@ -76,10 +78,27 @@ def build_output(node: FetchNode) -> tuple[Selections, tuple[Rename, ...]]:
         type_ = edge.type if edge is not None else "String!"
         for key in _keys(goal):
             if key not in part.fields:
-                field = _Field(key, goal.name, goal.arguments, type_, goal.order, None)
+                arguments = _arguments(goal.path, goal.name, goal.arguments)
+                field = _Field(key, goal.name, arguments, type_, goal.order, None)
                 part.fields[key] = field
     renames = tuple(dict.fromkeys(_separate([output], ())))
     return tuple(_selections(output, frozenset())), renames
+
+
+def _arguments(
+    path: Path, name: str, given: tuple[Argument, ...]
+) -> tuple[Argument, ...]:
+    """Add the arguments that are filled from ancestors."""
+    edge = path.node.edge(name)
+    if edge is None or not edge.context_arguments:
+        return given
+    filled = []
+    for argument in edge.context_arguments:
+        place = context_place(path.place.slot.graph, path.top, argument)
+        assert place is not None  # noqa: S101 - the path was feasible
+        variable = context_variable(argument, level_of(place.slot))
+        filled.append(Argument(argument.name, f"${variable}"))
+    return (*given, *filled)
 
 
 def _keys(goal: Goal) -> list[str]:
@@ -130,9 +149,8 @@ def _inner(outer: _Part, path: Path) -> _Part:
         edge = path.parent.node.edge(slot.name)
         assert edge is not None  # noqa: S101 - the path leads over it
         inner = _Part(path.node.type_name, slot.order)
-        field = _Field(
-            slot.key, slot.name, slot.arguments, edge.type, slot.order, inner
-        )
+        arguments = _arguments(path.parent, slot.name, slot.arguments)
+        field = _Field(slot.key, slot.name, arguments, edge.type, slot.order, inner)
         outer.fields[slot.key] = field
     assert field.inner is not None  # noqa: S101 - composite on both sides
     return field.inner

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphgw.federation.selection import Argument, Field, Selections
-    from graphgw.planning.query_graph import Entry, Node, QueryGraph
+    from graphgw.federation.supergraph import ContextArgument
+    from graphgw.planning.query_graph import Edge, Entry, Node, QueryGraph
 
 __all__ = [
     "Branch",
@@ -129,7 +130,7 @@ class Place:
         self.shapes: dict[int, Shape] = {}
         self._goals: dict[Identity, Goal] = {}
         self._slots: dict[Identity, list[Slot]] = {}
-        self._jumps: dict[tuple[Entry, Selections], Path] = {}
+        self._jumps: dict[tuple[object, ...], Path] = {}
         self._paths: list[Path] | None = None
 
     @property
@@ -185,12 +186,16 @@ class Place:
         slots.append(slot)
         return slot
 
-    def jump(self, entry: Entry, requires: Selections = ()) -> Path:
-        """Return the entity fetch into an entry that also sends ``requires``."""
-        path = self._jumps.get((entry, requires))
+    def jump(self, entry: Entry, edge: Edge | None = None) -> Path:
+        """Return the entity fetch into an entry, with all that one field needs."""
+        requires = edge.requires if edge is not None else ()
+        contexts = edge.context_arguments if edge is not None else ()
+        path = self._jumps.get((entry, requires, contexts))
         if path is None:
-            path = Path("jump", self, entry.node, entry=entry, requires=requires)
-            self._jumps[entry, requires] = path
+            path = Path("jump", self, entry.node, entry=entry)
+            path.requires = requires
+            path.contexts = contexts
+            self._jumps[entry, requires, contexts] = path
         return path
 
     def resolving(self, name: str) -> Iterator[Path]:
@@ -203,14 +208,14 @@ class Place:
             if not self._may_read(path.node, name):
                 continue
             edge = path.node.edge(name)
-            if edge is not None and not edge.requires:
+            if edge is not None and edge.is_plain:
                 yield path
         for entry in graph.entries(self.type_name):
             if not self._may_read(entry.node, name):
                 continue
             edge = entry.node.edge(name)
-            if edge is not None and edge.requires:
-                yield self.jump(entry, edge.requires)
+            if edge is not None and not edge.is_plain:
+                yield self.jump(entry, edge)
 
     def _may_read(self, node: Node, name: str) -> bool:
         if not node.is_interface_object or node.type_name == self.type_name:
@@ -266,6 +271,7 @@ class Path:
     """
 
     __slots__ = (
+        "contexts",
         "depth",
         "entry",
         "is_busy",
@@ -288,14 +294,14 @@ class Path:
         *,
         parent: Path | None = None,
         entry: Entry | None = None,
-        requires: Selections = (),
     ) -> None:
         self.kind = kind
         self.place = place
         self.node = node
         self.parent = parent
         self.entry = entry
-        self.requires = requires
+        self.requires: Selections = ()
+        self.contexts: tuple[ContextArgument, ...] = ()
         self.top: Path = self if parent is None else parent.top
         self.state: bool | None = None
         self.is_chosen = False

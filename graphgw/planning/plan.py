@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphgw.federation.selection import Selections
     from graphgw.federation.supergraph import OperationKind
 
-__all__ = ["EntityInput", "Fetch", "PathStep", "QueryPlan", "Rename"]
+__all__ = ["ContextValue", "EntityInput", "Fetch", "PathStep", "QueryPlan", "Rename"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,23 @@ class EntityInput:
 
     types: tuple[str, ...]
     typename: str
+    selections: Selections
+
+
+@dataclass(frozen=True, slots=True)
+class ContextValue:
+    """A variable that an entity fetch takes from an object above each entity.
+
+    The object is the one that the first ``level`` steps of the fetch's path lead to
+    (0: the root). Its value is the leaf in ``selections``, whose alias is the response
+    key that it is read from, inside fragments where it depends on the object's type
+    and inside fields where it lies deeper. Entities whose values differ cannot share a
+    request: the fetch runs once for each distinct combination.
+    """
+
+    variable: str
+    type: str
+    level: int
     selections: Selections
 
 
@@ -94,6 +111,7 @@ class Fetch:
     inputs: tuple[EntityInput, ...] = ()
     after: tuple[int, ...] = ()
     renames: tuple[Rename, ...] = ()
+    contexts: tuple[ContextValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

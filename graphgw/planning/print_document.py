@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from graphgw.federation.selection import print_selections, variables_in
+from graphgw.operations.operation import VariableDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
 
 __all__ = ["REPRESENTATIONS", "fetch_variables", "print_fetch_document"]
@@ -21,9 +21,14 @@ REPRESENTATIONS: Final = "representations"
 def fetch_variables(
     fetch: Fetch, variables: Sequence[VariableDefinition]
 ) -> tuple[VariableDefinition, ...]:
-    """Return the declarations that a fetch uses, in the operation's order."""
+    """Return the declarations that a fetch uses, in the operation's order.
+
+    Variables that are taken from ancestors come last.
+    """
     used = set(variables_in(fetch.selections))
-    return tuple(variable for variable in variables if variable.name in used)
+    declared = tuple(variable for variable in variables if variable.name in used)
+    taken = {value.variable: value.type for value in fetch.contexts}
+    return declared + tuple(VariableDefinition(name, taken[name]) for name in taken)
 
 
 def print_fetch_document(

@@ -122,6 +122,10 @@ def _fetch_lines(fetch: Fetch, supergraph: Supergraph, margin: str) -> Iterator[
         yield inner + "{"
         yield print_selections(fetch.selections, depth + 1)
         yield inner + "}"
+    for value in fetch.contexts:
+        selected = " ".join(print_selections(value.selections).split())
+        where = print_path(fetch.path[: value.level]) or "the root"
+        yield f"{inner}context ${value.variable} <= {{ {selected} }} at {where}"
     for rename in fetch.renames:
         yield inner + _rename_line(rename)
     yield margin + "}"

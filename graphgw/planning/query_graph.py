@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphgw.federation.selection import Field, Fragment
+from graphgw.planning.contexts import ContextSelections
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -29,8 +30,9 @@ __all__ = ["Edge", "Entry", "Node", "QueryGraph"]
 class Edge:
     """A field that a subgraph resolves on a node.
 
-    ``requires`` must be in the representation first. ``head`` is ``None`` for a
-    leaf. ``type`` is the field's type in that subgraph.
+    ``requires`` must be in the representation first, and ``context_arguments`` are
+    filled from ancestors: either makes the field need an entity fetch for itself.
+    ``head`` is ``None`` for a leaf. ``type`` is the field's type in that subgraph.
     """
 
     __slots__ = ("context_arguments", "head", "requires", "type")
@@ -46,6 +48,11 @@ class Edge:
         self.head = head
         self.requires = requires
         self.context_arguments = context_arguments
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the field can be selected on any object of its type."""
+        return not self.requires and not self.context_arguments
 
 
 class Entry:
@@ -117,6 +124,7 @@ class QueryGraph:
     ) -> None:
         self.supergraph = supergraph
         self.labels = frozenset(labels)
+        self.contexts = ContextSelections()
         self._nodes: dict[tuple[str, str, Selections], Node] = {}
         self._entries: dict[str, tuple[Entry, ...]] = {}
         self._possible = {
@@ -247,7 +255,7 @@ class QueryGraph:
     def _all_resolve(self, node: Node, name: str) -> bool:
         for type_name in node.runtime:
             edge = self.cast(node, type_name).edge(name)
-            if edge is None or edge.requires:
+            if edge is None or not edge.is_plain:
                 return False
         return True
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphgw.federation.selection import Field, Fragment
+from graphgw.planning.contexts import Context, context_place
 from graphgw.planning.paths import Branch, Goal, Narrow
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Walk:
         if shape is None:
             reason = self.reason
             shape = self.lay_out(place, selections)
+            if shape is not None and any(isinstance(part, Narrow) for part in shape):
+                typename = self._checked(place.slot.typename)
+                shape = None if typename is None else (*typename, *shape)
             if shape is None:
                 return None
             place.shapes[id(selections)] = shape
@@ -103,7 +107,8 @@ class Walk:
     def _try_path(self, path: Path) -> bool:
         if path.parent is not None:
             return self.can_take(path.parent)
-        return self.requirement(path) is not None and any(
+        has_all = self.requirement(path) is not None and self.contexts(path) is not None
+        return has_all and any(
             self.key_condition(path, number) is not None
             for number in range(len(path.entry.keys if path.entry else ()))
         )
@@ -112,6 +117,19 @@ class Walk:
         """Lay out what a jump's field requires; empty where it requires nothing."""
         shape = self.condition(path.place, path.requires)
         return shape if self._all_reachable(shape) else None
+
+    def contexts(self, path: Path) -> list[Context] | None:
+        """Lay out what a jump's field takes from ancestors; ``None`` if impossible."""
+        found = []
+        for argument in path.contexts:
+            place = context_place(self.graph, path, argument)
+            if place is None:
+                return None
+            shape = self.condition(place, self.graph.contexts.of(argument))
+            if shape is None or not self._all_reachable(shape):
+                return None
+            found.append(Context(argument, place, shape))
+        return found
 
     def key_condition(self, path: Path, number: int) -> Shape | None:
         """Lay out one of a jump's keys."""
