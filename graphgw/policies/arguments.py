@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from graphql import Undefined, ValueNode, parse_value, value_from_ast_untyped
 
 if TYPE_CHECKING:
-    from graphql import GraphQLField
+    from graphql import GraphQLArgument, GraphQLField
 
     from graphgw.federation.selection import Field
     from graphgw.types import JSON, JSONObject
@@ -32,7 +32,7 @@ def argument_readers(
     """Prepare the arguments of a field, those that are left out included."""
     given = {argument.name: argument.value for argument in field.arguments}
     defaults = (
-        {name: found.default_value for name, found in definition.args.items()}
+        {name: _default(found) for name, found in definition.args.items()}
         if definition
         else {}
     )
@@ -56,6 +56,15 @@ def read_arguments(
         if value is not Undefined:
             values[reader.name] = value
     return values
+
+
+def _default(argument: GraphQLArgument) -> JSON:
+    given = argument.default
+    if given is None:
+        return argument.default_value
+    if given.literal is not None:
+        return value_from_ast_untyped(given.literal)
+    return given.value
 
 
 def _reader(name: str, text: str | None, default: JSON) -> ArgumentReader:
