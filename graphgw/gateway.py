@@ -21,7 +21,6 @@ from graphgw.sources.connections import Connections
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.memory import MemoryStore
-from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import OperationFinished, SnapshotSwapped
 from graphgw.telemetry.observer import Observer, Observers
@@ -88,7 +87,6 @@ class Gateway:
         self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
         self.connections = Connections(self._services)
         self._authenticator = Authenticator(settings.auth, observer=self.observer)
-        self._cache = EntityCache(self._store)
         try:
             await self._authenticator.start()
             sdl = None if self._source is None else await self._source.read()
@@ -250,7 +248,7 @@ class Gateway:
             ),
             sources=self.connections,
         )
-        return RequestLoaders.attach(context, self._cache)
+        return RequestLoaders.attach(context)
 
     def _report_refusal(
         self,

@@ -8,7 +8,7 @@ import strawberry
 
 from backends.protos import order_pb2 as pb
 from backends.protos.order_pb2_grpc import OrderServiceStub
-from graphgw import RequestContext, grpc_source, loader
+from graphgw import RequestContext, ResolverError, SourceError, grpc_source, loader
 
 __all__ = [
     "NewOrderInput",
@@ -101,5 +101,10 @@ async def create_order(context: RequestContext, *, order: NewOrderInput) -> pb.O
         ],
         note=order.note,
     )
-    row: pb.Order = await service.CreateOrder(request, context)
+    try:
+        row: pb.Order = await service.CreateOrder(request, context)
+    except SourceError as error:
+        if error.grpc_code in {"INVALID_ARGUMENT", "NOT_FOUND"} and error.detail:
+            raise ResolverError(error.detail, code="BAD_USER_INPUT") from error
+        raise
     return row

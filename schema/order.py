@@ -48,7 +48,7 @@ class Order:
     id: strawberry.ID
     status: resolve.OrderStatus
     items: list[OrderItem]
-    total: Money = computed(
+    total: Money | None = computed(
         _money,
         reads=("total_cents", "currency"),
         directives=[RequiresScopes(scopes=[["orders:read"]])],

@@ -34,7 +34,7 @@ class User:
 
     id: strawberry.ID
     name: str
-    email: str = strawberry.federation.field(directives=[Authenticated()])
+    email: str | None = strawberry.federation.field(directives=[Authenticated()])
     phone: str | None = strawberry.federation.field(
         directives=[RequiresScopes(scopes=[["users:contact"]])]
     )

@@ -27,6 +27,7 @@ class RunningProcess:
     process: subprocess.Popen[str]
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=500))
     port: int = 0
+    reader: threading.Thread | None = None
 
     def read(self) -> None:
         """Collect output until the process ends; runs in a thread."""
@@ -56,6 +57,10 @@ class RunningProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.reader is not None:
+            self.reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return self.process.returncode
 
 
@@ -72,7 +77,8 @@ def start_process(
         text=True,
     )
     running = RunningProcess(name, process)
-    threading.Thread(target=running.read, daemon=True).start()
+    running.reader = threading.Thread(target=running.read, daemon=True)
+    running.reader.start()
     return running
 
 
