@@ -170,7 +170,13 @@ def _withdrawals(plan: list[_Wanted], workers: int) -> list[Withdrawal]:
         Withdrawal(
             tuple(
                 Draw(
-                    bucket_of(use.rule, use.principal, use.arguments, workers=workers),
+                    bucket_of(
+                        use.rule,
+                        use.principal,
+                        use.arguments,
+                        cost=use.cost,
+                        workers=workers,
+                    ),
                     use.cost,
                 )
                 for use in wanted.uses

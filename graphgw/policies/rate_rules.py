@@ -143,13 +143,20 @@ def parse_duration(text: object) -> float:
 
 
 def bucket_of(
-    rule: RateRule, principal: Principal, arguments: JSONObject, *, workers: int = 1
+    rule: RateRule,
+    principal: Principal,
+    arguments: JSONObject,
+    *,
+    cost: int = 1,
+    workers: int = 1,
 ) -> Bucket:
-    """Return the bucket that a caller draws from.
+    """Return the bucket that a caller draws ``cost`` uses from.
 
     With several ``workers``, each of which has a store of its own, the bucket holds
-    this worker's share, rounded up.
+    this worker's share, rounded up; what the whole bucket could give at once, the
+    share can.
     """
+    share = -(-rule.burst // workers)
     parts = [_part(rule, key, principal, arguments) for key in rule.keys]
     digest = hashlib.blake2b(
         orjson.dumps(parts, default=str, option=orjson.OPT_SORT_KEYS), digest_size=16
@@ -158,7 +165,7 @@ def bucket_of(
         f"{rule.bucket}:{digest}",
         -(-rule.limit // workers),
         rule.window,
-        -(-rule.burst // workers),
+        max(share, min(cost, rule.burst)),
     )
 
 
