@@ -263,9 +263,9 @@ class Compiler:
         lineage: tuple[int, ...],
         coordinate: str,
     ) -> ChildProgram:
-        if isinstance(named, GraphQLObjectType):
+        if isinstance(named, GraphQLObjectType) and selections:
             return self._object(named, selections, lineage, None)
-        if isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
+        if isinstance(named, GraphQLInterfaceType | GraphQLUnionType) and selections:
             return self._abstract(named, selections, lineage, coordinate)
         raise PlanningError(f"{coordinate} has no selections")
 

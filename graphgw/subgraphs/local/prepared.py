@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,8 @@ class PreparedStream(PreparedQuery):
                 stream = resolve(None, info, **arguments.evaluate(variables))
             case _:
                 raise InternalError(f"{field.coordinate} is no stream")
+        if inspect.isawaitable(stream):
+            stream = await stream
         async with aclosing(stream):
             async for value in stream:
                 yield value
