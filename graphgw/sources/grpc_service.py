@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ from graphgw.errors import (
     Problem,
     SourceAnswerTooLargeError,
     SourceBadAnswerError,
+    SourceDisconnectedError,
     SourceError,
     SourceTimeoutError,
     SourceUnreachableError,
@@ -22,6 +24,7 @@ from graphgw.sources.deadlines import shorten
 from graphgw.sources.grpc_status import read_retry_after
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
+from graphgw.sources.in_flight import InFlight
 from graphgw.telemetry.events import SourceCalled
 from graphgw.types import SYSTEM_CLOCK
 
@@ -42,7 +45,7 @@ _TOO_LARGE: Final = "larger than max"
 
 
 class GRPCService:
-    """One gRPC backend, called within its limits.
+    """One gRPC backend, called within its limits; equal reads in flight sent once.
 
     The channel is made at the first call, inside the running loop, and lives as
     long as the gateway's connections.
@@ -54,6 +57,7 @@ class GRPCService:
         "_clock",
         "_fixed_metadata",
         "_forward",
+        "_in_flight",
         "guard",
         "settings",
     )
@@ -68,6 +72,7 @@ class GRPCService:
         self.settings = settings
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
+        self._in_flight: InFlight[bytes] = InFlight(settings.name)
         self._channel: grpc.aio.Channel | None = None
         self._calls: dict[str, Callable[..., Any]] = {}
         self._fixed_metadata = tuple(
@@ -103,26 +108,46 @@ class GRPCService:
         deadline = shorten(
             context.deadline, usual if timeout is None else min(timeout, usual)
         )
-        metadata = self._build_metadata(context)
+        shared, own = self._build_metadata(context), self._identify(context)
+        answers: list[T] = []
 
-        async def attempt() -> tuple[str, T]:
+        async def attempt() -> tuple[str, bytes]:
             call = self._find_call(path)
             left = deadline.remaining()
             if left <= 0:
                 raise self._timeout_error()
             try:
-                answer = await call(request, timeout=left, metadata=metadata)
+                answer: bytes = await call(request, timeout=left, metadata=shared + own)
             except grpc.aio.AioRpcError as error:
                 raise self._translate(error) from error
-            return "OK", self._parse(parse, answer)
+            except asyncio.CancelledError:
+                # The library says so too of calls that end with their channel.
+                if self._channel is None and not _is_cancelled():
+                    raise self._closed_error() from None
+                raise
+            answers.append(self._parse(parse, answer))
+            return "OK", answer
 
-        return await self.guard.run(
-            attempt,
-            endpoint=path,
-            deadline=deadline,
-            observer=context.observer,
-            is_idempotent=is_idempotent,
-        )
+        async def call() -> bytes:
+            return await self.guard.run(
+                attempt,
+                endpoint=path,
+                deadline=deadline,
+                observer=context.observer,
+                is_idempotent=is_idempotent,
+            )
+
+        if is_idempotent:
+            key = (path, request, shared)
+            answer = await self._in_flight.run(key, deadline, call)
+            # Who joined another's call has a message of its own: it may change.
+            return answers[-1] if answers else self._parse(parse, answer)
+        self._in_flight.separate()
+        try:
+            await call()
+        finally:
+            self._in_flight.separate()
+        return answers[-1]
 
     async def stream(
         self,
@@ -150,7 +175,9 @@ class GRPCService:
             )
         status = "CANCELLED"
         call = self._find_call(path, is_stream=True)(
-            request, timeout=timeout, metadata=self._build_metadata(context)
+            request,
+            timeout=timeout,
+            metadata=self._build_metadata(context) + self._identify(context),
         )
         try:
             async for message in call:
@@ -194,14 +221,17 @@ class GRPCService:
         return call
 
     def _build_metadata(self, context: RequestContext) -> tuple[tuple[str, str], ...]:
-        metadata = self._fixed_metadata
+        if not self._forward:
+            return self._fixed_metadata
+        forwarded = select_headers(context.headers, self._forward)
+        return (*self._fixed_metadata, *forwarded)
+
+    def _identify(self, context: RequestContext) -> tuple[tuple[str, str], ...]:
+        """Return the metadata that is every request's own."""
         name = self.settings.request_id_header
-        if name is not None and context.request_id:
-            metadata = (*metadata, (name, context.request_id))
-        if self._forward:
-            forwarded = select_headers(context.headers, self._forward)
-            metadata = (*metadata, *forwarded)
-        return metadata
+        if name is None or not context.request_id:
+            return ()
+        return ((name, context.request_id),)
 
     def _parse(self, parse: Callable[[bytes], T], answer: bytes) -> T:
         try:
@@ -215,6 +245,11 @@ class GRPCService:
     def _timeout_error(self) -> SourceTimeoutError:
         return SourceTimeoutError(
             f"{self._label} did not answer in time", source=self.settings.name
+        )
+
+    def _closed_error(self) -> SourceDisconnectedError:
+        return SourceDisconnectedError(
+            f"{self._label} was closed during the call", source=self.settings.name
         )
 
     def _translate(self, error: grpc.aio.AioRpcError) -> SourceError:
@@ -238,6 +273,11 @@ _TRANSLATIONS: Final[dict[grpc.StatusCode, tuple[type[SourceError], str]]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: (SourceTimeoutError, "did not answer in time"),
     grpc.StatusCode.UNAVAILABLE: (SourceUnreachableError, "could not be reached"),
 }
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _open_channel(settings: ServiceSettings) -> grpc.aio.Channel:

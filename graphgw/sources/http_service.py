@@ -15,6 +15,7 @@ from graphgw.errors import (
 from graphgw.sources.deadlines import shorten
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
+from graphgw.sources.in_flight import InFlight
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK
@@ -43,7 +44,7 @@ _DETAIL_BYTES: Final = 16 * 1024
 
 
 class HTTPService:
-    """One HTTP backend, called within its limits.
+    """One HTTP backend, called within its limits; equal reads in flight sent once.
 
     It is a ``Transport`` itself: ``send`` guards any request, ``request`` and
     ``get`` speak JSON on top. It lives as long as the gateway's connections.
@@ -54,6 +55,7 @@ class HTTPService:
         "_clock",
         "_fixed_headers",
         "_forward",
+        "_in_flight",
         "_transport",
         "guard",
         "settings",
@@ -71,6 +73,7 @@ class HTTPService:
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
         self._transport = transport
+        self._in_flight: InFlight[HTTPResponse] = InFlight(settings.name)
         self._base = settings.url.rstrip("/")
         self._fixed_headers = (
             ("accept", "application/json"),
@@ -131,37 +134,52 @@ class HTTPService:
         Raises:
             SourceError: The call failed; ``status`` tells what the service said.
         """
-        name = self.settings.name
+        settings = self.settings
         url = self._build_url(path, params, values)
-        deadline = shorten(context.deadline, self.settings.timeout)
-        built = self._build_headers(context, headers, has_body=json is not None)
+        deadline = shorten(context.deadline, settings.timeout)
+        shared = self._build_headers(context, headers, has_body=json is not None)
+        own = self._identify(context)
         body = b"" if json is None else orjson.dumps(json)
         is_idempotent = method in _SAFE_METHODS
+        answers: list[JSON] = []
 
-        async def attempt() -> tuple[str, JSON]:
+        async def attempt() -> tuple[str, HTTPResponse]:
             response = await self._transport.send(
                 HTTPRequest(
                     method,
                     url,
                     deadline,
-                    built + self._tell_deadline(deadline),
+                    shared + own + self._tell_deadline(deadline),
                     body,
-                    name,
+                    settings.name,
                     is_idempotent,
                 )
             )
+            # Read here, so that what cannot be read counts as the service's failure.
+            answers.append(self._read_json(response, missing))
             status = response.status
-            if status == _NOT_FOUND and missing is not RAISE:
-                return "404", missing
-            return "200" if status == _OK else str(status), self._read_json(response)
+            return "200" if status == _OK else str(status), response
 
-        return await self.guard.run(
-            attempt,
-            endpoint=f"{method} {path.partition('?')[0]}",
-            deadline=deadline,
-            observer=context.observer,
-            is_idempotent=is_idempotent,
-        )
+        async def call() -> HTTPResponse:
+            return await self.guard.run(
+                attempt,
+                endpoint=f"{method} {path.partition('?')[0]}",
+                deadline=deadline,
+                observer=context.observer,
+                is_idempotent=is_idempotent,
+            )
+
+        if is_idempotent and not body:
+            key = (method, url, shared, missing is RAISE)
+            response = await self._in_flight.run(key, deadline, call)
+            # Who joined another's call reads the answer for itself: rows may change.
+            return answers[-1] if answers else self._read_json(response, missing)
+        self._in_flight.separate()
+        try:
+            await call()
+        finally:
+            self._in_flight.separate()
+        return answers[-1]
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         """Send a request within the service's limits; any status is an answer.
@@ -191,18 +209,30 @@ class HTTPService:
                 raise self._status_error(response)
             return str(response.status), response
 
+        async def call() -> HTTPResponse:
+            try:
+                return await self.guard.run(
+                    attempt,
+                    endpoint=request.endpoint,
+                    deadline=deadline,
+                    observer=request.observer,
+                    is_idempotent=request.is_idempotent,
+                )
+            except SourceError:
+                if last is not None:
+                    return last
+                raise
+
+        if request.is_idempotent:
+            own = self.settings.request_id_header
+            headers = tuple(pair for pair in request.headers if pair[0] != own)
+            key = (request.method, request.url, headers, request.body)
+            return await self._in_flight.run(key, deadline, call)
+        self._in_flight.separate()
         try:
-            return await self.guard.run(
-                attempt,
-                endpoint=request.endpoint,
-                deadline=deadline,
-                observer=request.observer,
-                is_idempotent=request.is_idempotent,
-            )
-        except SourceError:
-            if last is not None:
-                return last
-            raise
+            return await call()
+        finally:
+            self._in_flight.separate()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -226,14 +256,18 @@ class HTTPService:
         built = [*self._fixed_headers]
         if has_body:
             built.append(("content-type", "application/json"))
-        name = self.settings.request_id_header
-        if name is not None and context.request_id:
-            built.append((name, context.request_id))
         if self._forward:
             built.extend(select_headers(context.headers, self._forward))
         if headers:
             built.extend((name.lower(), value) for name, value in headers.items())
         return tuple(built)
+
+    def _identify(self, context: RequestContext) -> tuple[tuple[str, str], ...]:
+        """Return the header that is every request's own."""
+        name = self.settings.request_id_header
+        if name is None or not context.request_id:
+            return ()
+        return ((name, context.request_id),)
 
     def _tell_deadline(self, deadline: Deadline) -> tuple[tuple[str, str], ...]:
         """Return the header that says what is left; it shrinks with each attempt."""
@@ -242,7 +276,9 @@ class HTTPService:
             return ()
         return ((name, str(int(deadline.remaining() * 1000) or 1)),)
 
-    def _read_json(self, response: HTTPResponse) -> JSON:
+    def _read_json(self, response: HTTPResponse, missing: Any) -> JSON:
+        if response.status == _NOT_FOUND and missing is not RAISE:
+            return missing
         if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
             raise self._status_error(response)
         if response.status in _NO_CONTENT:
