@@ -63,7 +63,7 @@ class Order:
 class OrderEdge:
     """An order and the cursor that stands for it."""
 
-    cursor: strawberry.ID = sourced("node.id")
+    cursor: strawberry.ID
     node: Order
 
 

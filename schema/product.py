@@ -87,7 +87,7 @@ class Product:
 class ProductEdge:
     """A product and the cursor that stands for it."""
 
-    cursor: strawberry.ID = sourced("node.id")
+    cursor: strawberry.ID
     node: Product
 
 

@@ -14,8 +14,13 @@ __all__ = ["Money", "PageInfo", "edges_of", "page_info_of"]
 
 
 def edges_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return the rows of a connection's edges; cursors are read from the nodes."""
-    return [{"node": row} for row in rows]
+    """Return the rows of a connection's edges; a node's id is its cursor."""
+    return [{"cursor": _id_of(row), "node": row} for row in rows]
+
+
+def _id_of(row: Any) -> str:
+    found: str = row["id"] if isinstance(row, dict) else row.id
+    return found
 
 
 def page_info_of(has_more: bool, next_cursor: str | None) -> dict[str, Any]:  # noqa: FBT001 - read from a row

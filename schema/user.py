@@ -47,7 +47,7 @@ class User:
 class UserEdge:
     """A user and the cursor that stands for it."""
 
-    cursor: strawberry.ID = sourced("node.id")
+    cursor: strawberry.ID
     node: User
 
 

@@ -201,7 +201,7 @@ def test_a_created_order_reaches_into_other_services(
           }
         }
         """,
-        {"order": {"userId": "u5", "items": [{"productId": "p3", "quantity": 2}]}},
+        {"order": {"userId": "u995", "items": [{"productId": "p3", "quantity": 2}]}},
         token=token,
     )
 

@@ -45,9 +45,14 @@ class Oracle:
 
 
 def _resolve(source: Any, info: Any, **arguments: Any) -> Any:
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", info.field_name).lower()
+    name = _snake_case(info.field_name)
+    arguments = {_snake_case(key): value for key, value in arguments.items()}
     value = source[name] if isinstance(source, dict) else getattr(source, name)
     return value(**arguments) if callable(value) else value
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _to_time(value: datetime) -> str:

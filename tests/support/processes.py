@@ -25,7 +25,7 @@ class RunningProcess:
 
     name: str
     process: subprocess.Popen[str]
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=500))
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=500), repr=False)
     port: int = 0
     reader: threading.Thread | None = None
 
