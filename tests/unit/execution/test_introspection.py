@@ -22,14 +22,14 @@ async def test_hidden_elements_do_not_show(shop):
     }
 
 
-async def test_data_and_introspection_come_together(shop):
+async def test_data_and_introspection_come_in_the_clients_order(shop):
     result = await shop.run("{ count __schema { queryType { name } } __typename }")
 
-    assert result.data == {
-        "count": 3,
-        "__typename": "Query",
-        "__schema": {"queryType": {"name": "Query"}},
-    }
+    assert list(result.data.items()) == [
+        ("count", 3),
+        ("__schema", {"queryType": {"name": "Query"}}),
+        ("__typename", "Query"),
+    ]
 
 
 async def test_variables_count(shop):
