@@ -1,0 +1,40 @@
+"""Names of cached values: the formats of ``@cacheTag`` and ``@cacheInvalidation``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphgw.types import JSON
+
+__all__ = ["render_tag"]
+
+_PLACE: Final = re.compile(r"\{\s*\$(key|args)\.(\w+)\s*\}")
+_MAX_LENGTH: Final = 512
+
+
+def render_tag(
+    text: str, *, key: Mapping[str, JSON], arguments: Mapping[str, JSON]
+) -> str | None:
+    """Fill in the ``{$key.name}`` and ``{$args.name}`` of a tag's format.
+
+    Returns:
+        The tag; ``None`` where a value is missing, null or no scalar, or where the
+        tag would be too long to keep.
+    """
+    if "{" not in text:
+        return text
+    values = {"key": key, "args": arguments}
+    parts: list[str] = []
+    end = 0
+    for place in _PLACE.finditer(text):
+        value = values[place[1]].get(place[2])
+        if not isinstance(value, str | int):
+            return None
+        parts += (text[end : place.start()], str(value))
+        end = place.end()
+    tag = "".join((*parts, text[end:]))
+    return tag if len(tag) <= _MAX_LENGTH else None

@@ -1,0 +1,73 @@
+"""What may be kept of a loader's rows, as a schema's directives say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strawberry import UNSET
+
+from graphgw.directives import CacheControl, CacheScope, CacheTag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["CacheRule", "read_cache_rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRule:
+    """How long rows are kept, for whom and under which tags; times in seconds.
+
+    ``is_private`` is ``None`` where the schema does not say: then rows of a shared
+    loader are public and others private. ``key_names`` name the parts of a key, for
+    the tags.
+    """
+
+    coordinate: str
+    max_age: float
+    is_private: bool | None = None
+    swr: float = 0.0
+    stale_if_error: float = 0.0
+    tags: tuple[str, ...] = ()
+    vary: tuple[str, ...] = ()
+    key_names: tuple[str, ...] = ()
+
+    @property
+    def kept_for(self) -> float:
+        """Seconds after which a row is of no use at all."""
+        return self.max_age + max(self.swr, self.stale_if_error)
+
+
+def read_cache_rule(
+    coordinate: str, directives: Iterable[object], key_names: Sequence[str] = ()
+) -> CacheRule | None:
+    """Return the rule that Strawberry directives make, ``None`` if nothing is kept.
+
+    Args:
+        coordinate: The entity type (``Order``) or the field (``User.orders``).
+        directives: The schema directives of the type or field.
+        key_names: The names of the parts of a loader's key.
+    """
+    given = tuple(directives)
+    control = next((d for d in given if isinstance(d, CacheControl)), None)
+    max_age = _seconds(control.max_age) if control else 0.0
+    if control is None or max_age <= 0:
+        return None
+    scope = control.scope
+    return CacheRule(
+        coordinate=coordinate,
+        max_age=max_age,
+        is_private=scope is CacheScope.PRIVATE
+        if isinstance(scope, CacheScope)
+        else None,
+        swr=_seconds(control.swr),
+        stale_if_error=_seconds(control.stale_if_error),
+        tags=tuple(tag.format for tag in given if isinstance(tag, CacheTag)),
+        vary=tuple(sorted(name.lower() for name in control.vary or ())),
+        key_names=tuple(key_names),
+    )
+
+
+def _seconds(value: int | None) -> float:
+    return 0.0 if value is None or value is UNSET else float(value)
