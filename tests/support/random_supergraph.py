@@ -281,6 +281,9 @@ class RandomSupergraph:
             if all(graph not in e.keys for e in self.entities[:2])
             and graph not in interface.keys
         ]
+        if not free and self.random.random() < 0.7:
+            free = [f"G{len(self.graphs)}"]
+            self.graphs += free
         if not owners or not free:
             return
         interface.keys[owners[0]] = ["id"]
@@ -289,8 +292,14 @@ class RandomSupergraph:
         interface.interface_object_in.add(graph)
         interface.fields["id"].graphs[graph] = InGraph()
         interface.fields["io"] = FieldSpec("String", {graph: InGraph()})
+        names = ["io"]
+        if owners[0] in interface.fields.get("name", FieldSpec("")).graphs:
+            interface.fields["name"].graphs[graph] = InGraph(is_external=True)
+            interface.fields["io2"] = FieldSpec("String", {graph: InGraph("name")})
+            names.append("io2")
         for entity in self.entities[:2]:
-            entity.fields["io"] = FieldSpec("String")
+            for name in names:
+                entity.fields[name] = FieldSpec("String")
 
     def _make_roots(self) -> None:
         for entity in self.entities:
@@ -298,7 +307,7 @@ class RandomSupergraph:
             self._root(f"one{entity.name}", entity.name, graphs)
             self._root(f"all{entity.name}", f"[{entity.name}]", graphs)
         for name in ("I", "U"):
-            graphs = self._some(list(self.types[name].keys), 1)
+            graphs = self._some(list(self.types[name].keys), 2)
             self._root(f"all{name}", f"[{name}]", graphs)
         interface = self.types["I"]
         for graph in interface.interface_object_in:
@@ -525,7 +534,7 @@ class RandomSupergraph:
             type_ = fields[name].type
             if not is_composite_type(get_named_type(type_)):
                 alias = ""
-                if spare and name != "io" and self.random.random() < 0.1:
+                if spare and not name.startswith("io") and self.random.random() < 0.1:
                     alias = f"{spare.pop()}: "
                 if fields[name].args:
                     number = self.random.randint(1, 3)
