@@ -6,7 +6,8 @@ choice (which are taken) -> fetch graph -> merged fetch graph -> plan.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphgw.errors import PlanningError
 from graphgw.federation.selection import Field, Fragment
@@ -17,6 +18,11 @@ from graphgw.planning.fetch_graph import build_fetch_graph
 from graphgw.planning.merge import merge_fetches, sort_fetches
 from graphgw.planning.paths import Slot
 from graphgw.planning.plan import QueryPlan
+from graphgw.planning.print_stages import (
+    print_fetch_graph,
+    print_paths,
+    print_query_graph,
+)
 from graphgw.planning.query_graph import QueryGraph
 from graphgw.planning.settings import PlanningSettings
 from graphgw.planning.walk import Walk, goals_of
@@ -29,11 +35,29 @@ if TYPE_CHECKING:
     from graphgw.operations.operation import Operation
     from graphgw.planning.budget import Budget
     from graphgw.planning.fetch_graph import FetchNode
-    from graphgw.planning.plan import Fetch
+    from graphgw.planning.paths import Goal
 
-__all__ = ["Planner"]
+__all__ = ["PlanStages", "Planner"]
 
 _DEFAULTS = PlanningSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStages:
+    """One operation's way to its plan: each stage as text, and the plan."""
+
+    graph: str
+    paths: str
+    fetches: str
+    plan: QueryPlan
+
+
+class _Group(NamedTuple):
+    """Fetches planned together; they start when the group before is done."""
+
+    cost: int
+    goals: list[Goal]
+    nodes: list[FetchNode]
 
 
 class Planner:
@@ -74,9 +98,24 @@ class Planner:
             PlanningError: No subgraphs together can answer it, or the time is up.
         """
         run = _Run(self, self._graph(labels), operation.kind, budget or Unlimited())
-        selections = tuple(_without_typename(operation.selections))
-        groups = run.groups(selections) if selections else []
-        return QueryPlan(operation.kind, tuple(run.fetches(groups)))
+        return run.plan(run.groups(operation.selections))
+
+    def explain(
+        self, operation: Operation, *, labels: frozenset[str] = frozenset()
+    ) -> PlanStages:
+        """Plan one operation and print every stage on the way.
+
+        Raises:
+            PlanningError: No subgraphs together can answer it.
+        """
+        run = _Run(self, self._graph(labels), operation.kind, Unlimited())
+        groups = run.groups(operation.selections)
+        return PlanStages(
+            graph=print_query_graph(run.graph),
+            paths="".join(print_paths(group.goals) for group in groups),
+            fetches="".join(print_fetch_graph(group.nodes) for group in groups),
+            plan=run.plan(groups),
+        )
 
     def _graph(self, labels: frozenset[str]) -> QueryGraph:
         labels &= self.labels
@@ -100,17 +139,20 @@ class _Run:
         self.settings = planner.settings
         self.root_type = planner.supergraph.root_types[kind]
 
-    def groups(self, selections: Selections) -> list[list[FetchNode]]:
-        """Plan the fetches; each group starts when the one before is done."""
+    def groups(self, operation: Selections) -> list[_Group]:
+        """Plan the fetches; the root's own ``__typename`` needs none."""
+        selections = tuple(_without_typename(operation))
+        if not selections:
+            return []
         if self.kind == "query":
             graph_ids = sorted(self.graph.supergraph.types[self.root_type].graphs)
-            return [self._attempt(selections, graph_ids)[1]]
+            return [self._attempt(selections, graph_ids)]
         return _joined([self._pinned(selection) for selection in selections])
 
-    def _pinned(self, selection: Field | Fragment) -> list[FetchNode]:
+    def _pinned(self, selection: Field | Fragment) -> _Group:
         """Plan a root field by the one entry that makes it cheapest."""
         assert isinstance(selection, Field)  # noqa: S101 - the root is no abstract type
-        best: tuple[int, list[FetchNode]] | None = None
+        best: _Group | None = None
         failure: PlanningError | None = None
         found = self.graph.supergraph.field_of(self.root_type, selection.name)
         for graph_id in sorted(found.graphs if found is not None else ()):
@@ -123,16 +165,14 @@ class _Run:
                     raise
                 failure = failure or error
                 continue
-            if best is None or attempt[0] < best[0]:
+            if best is None or attempt.cost < best.cost:
                 best = attempt
         if best is not None:
-            return best[1]
+            return best
         name = f"{self.root_type}.{selection.name}"
         raise failure or PlanningError(f"{name} cannot be reached: no subgraph has it")
 
-    def _attempt(
-        self, selections: Selections, graph_ids: Sequence[str]
-    ) -> tuple[int, list[FetchNode]]:
+    def _attempt(self, selections: Selections, graph_ids: Sequence[str]) -> _Group:
         walk = Walk(self.graph, self.budget)
         root = Slot(self.graph, None, self.root_type, ("", ()), 0, 0, "")
         for graph_id in graph_ids:
@@ -148,15 +188,15 @@ class _Run:
         nodes = build_fetch_graph(walk, [*goals, *soft])
         is_mutation = self.kind == "mutation"
         nodes = merge_fetches(nodes, self.budget, always=is_mutation)
-        return choice.cost, nodes
+        return _Group(choice.cost, goals, nodes)
 
-    def fetches(self, groups: list[list[FetchNode]]) -> Iterator[Fetch]:
+    def plan(self, groups: list[_Group]) -> QueryPlan:
         """Turn fetch nodes into the plan's fetches, numbered in order."""
         builder = PlanBuilder(self.kind)
         for group in groups:
             self.budget.check()
-            builder.add(sort_fetches(group))
-        return iter(builder.fetches)
+            builder.add(sort_fetches(group.nodes))
+        return QueryPlan(self.kind, tuple(builder.fetches))
 
 
 def _without_typename(selections: Selections) -> Iterator[Field | Fragment]:
@@ -165,20 +205,20 @@ def _without_typename(selections: Selections) -> Iterator[Field | Fragment]:
             yield selection
 
 
-def _joined(groups: list[list[FetchNode]]) -> list[list[FetchNode]]:
+def _joined(groups: list[_Group]) -> list[_Group]:
     """Put neighbouring root fields of one subgraph into one fetch.
 
     Only behind a root field that needs nothing else: what its entity fetches do must
     be done before the next root field starts.
     """
-    joined: list[list[FetchNode]] = []
+    joined: list[_Group] = []
     for group in groups:
-        root = next(node for node in group if node.is_root)
-        if joined and len(joined[-1]) == 1:
-            last = joined[-1][0]
-            if last.graph_id == root.graph_id:
-                root.goals = [*last.goals, *root.goals]
-                joined[-1] = group
+        root = next(node for node in group.nodes if node.is_root)
+        if joined and len(joined[-1].nodes) == 1:
+            last = joined[-1]
+            if last.nodes[0].graph_id == root.graph_id:
+                root.goals = [*last.nodes[0].goals, *root.goals]
+                joined[-1] = group._replace(goals=[*last.goals, *group.goals])
                 continue
         joined.append(group)
     return joined
