@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.plans import PLANNING_CASES, case_graph
 
 from graphgw.errors import PlanningError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPERATIONS = sorted(
     path
