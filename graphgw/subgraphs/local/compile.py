@@ -131,7 +131,8 @@ class Compiler:
         for entity_key in self._schema.entities.get(type_name, ()):
             paths = key_paths(entity_key.fields)
             if all(_has(given, path) for path in paths):
-                found.append(KeyRead(entity_key.loader, paths))
+                rule = self._schema.cache_rule_of_type(type_name, paths)
+                found.append(KeyRead(entity_key.loader, paths, rule))
         if not found:
             raise PlanningError(f"no loader of '{type_name}' fits its representation")
         return tuple(found)
@@ -310,7 +311,9 @@ class Compiler:
             case Batched(loader, keys, is_tuple):
                 function = loader.function
                 paths = tuple(path(key) for key in keys)
-                return BatchRead(loader, paths, is_tuple, arguments(function))
+                rule = schema.cache_rule_of_field(parent.name, core_field, keys)
+                given = arguments(function)
+                return BatchRead(loader, paths, is_tuple, given, rule)
             case Resolved(function):
                 return ResolvedCall(function, arguments(function))
             case Computed(function, reads):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import SourceBadAnswerError
@@ -13,17 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphgw.context import RequestContext
-    from graphgw.subgraphs.loaders import Loader
     from graphgw.subgraphs.local.program import EntityProgram, KeyRead
     from graphgw.types import JSONObject
 
 __all__ = ["load_entities"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    loader: Loader[..., Any]
-    rule: object
 
 
 async def load_entities(
@@ -41,7 +33,7 @@ async def load_entities(
     work = [
         load_rows(
             context,
-            _Source(key.loader, program.rule),
+            key,
             [_key(key, representations[index]) for index in indexes],
             {},
         )

@@ -18,7 +18,7 @@ from graphgw.subgraphs.local.program import (
     PlainRead,
     ReferenceRead,
 )
-from graphgw.subgraphs.local.rows import REPRESENTATION, Read, Scope, translate
+from graphgw.subgraphs.local.rows import REPRESENTATION, Read, Scope, raw_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,9 +153,7 @@ def _input_expression(field: FieldProgram, kind: RowKind, scope: Scope) -> str |
     match field.source:
         case PlainRead(path):
             read = kind.read(path, scope, must=False, enum=_names(field.leaf))
-            if read.enum_table is None:
-                return read.text
-            return f"{scope.add(translate)}({read.text}, {scope.add(read.enum_table)})"
+            return raw_text(read, scope)
         case BatchRead(_, keys, is_tuple):
             parts = [_key(path, kind, scope) for path in keys]
             return f"({', '.join(parts)},)" if is_tuple else parts[0]

@@ -175,11 +175,13 @@ class AbstractProgram:
 class KeyRead:
     """One way to load an entity: a loader and where its key stands in representations.
 
-    ``paths`` are lists of names from the representation to each part of the key.
+    ``paths`` are lists of names from the representation to each part of the key;
+    ``rule`` says what the cache may do with the rows.
     """
 
     loader: Loader[..., Any]
     paths: tuple[tuple[str, ...], ...]
+    rule: object = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +196,6 @@ class EntityProgram:
     program: ObjectProgram | AbstractProgram
     keys: tuple[KeyRead, ...]
     is_async: bool
-    rule: object = None
 
 
 ChildProgram: TypeAlias = ObjectProgram | AbstractProgram | EntityProgram

@@ -11,10 +11,12 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from strawberry.types.base import get_object_definition
 
-if TYPE_CHECKING:
-    from graphgw.subgraphs.local.program import ReadPath
+from graphgw.subgraphs.local.program import ReadPath
 
-__all__ = ["REPRESENTATION", "Read", "RowKind", "Scope", "kind_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["REPRESENTATION", "Read", "RowKind", "Scope", "kind_of", "raw_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,42 @@ class RowKind(Protocol):
         ...
 
 
-def walk(row: Any, path: tuple[str, ...]) -> Any:
-    """Read a path through dicts and attributes; ``None`` where it ends early."""
-    for name in path:
-        if row is None:
-            return None
-        row = row.get(name) if isinstance(row, Mapping) else getattr(row, name)
-    return row
+def raw_text(read: Read, scope: Scope) -> str:
+    """Return an expression for a value as it is, numbers of enums as their names."""
+    if read.enum_table is None:
+        return read.text
+    return f"{scope.add(translate)}({read.text}, {scope.add(read.enum_table, 'names')})"
+
+
+def walker(path: tuple[str, ...], enum: object = None) -> Callable[[Any], Any]:
+    """Return what reads a path through rows of any kind, one inside the other.
+
+    It gives ``None`` where the path ends early. Each step is made for the class of row
+    that it first meets.
+    """
+    steps: dict[tuple[type, int], Callable[[Any], Any]] = {}
+
+    def step(row_class: type, index: int) -> Callable[[Any], Any]:
+        scope = Scope()
+        names = enum if index + 1 == len(path) else None
+        place = ReadPath(path[index : index + 1], path[index : index + 1], None)
+        read = kind_of(row_class).read(place, scope, must=False, enum=names)
+        text = f"lambda row: {raw_text(read, scope)}"
+        made: Callable[[Any], Any] = eval(text, scope.names)  # noqa: S307 - our own text
+        return made
+
+    def walk(row: Any) -> Any:
+        for index in range(len(path)):
+            if row is None:
+                return None
+            key = (type(row), index)
+            read = steps.get(key)
+            if read is None:
+                read = steps[key] = step(*key)
+            row = read(row)
+        return row
+
+    return walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +134,15 @@ class DictRows:
         self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
     ) -> Read:
         """Return a subscript, or ``get`` where the key may be missing."""
-        del scope, enum
         first, *rest = path.row
-        if must and not rest:
-            return Read(f"row[{first!r}]")
+        if not rest:
+            return Read(f"row[{first!r}]" if must else f"row.get({first!r})")
         text = f"row.get({first!r})"
-        for name in rest:
-            text = f"(d.get({name!r}) if (d := {text}) is not None else None)"
-        return Read(text)
+        walk = scope.add(walker(tuple(rest), enum), "walk")
+        if len(rest) > 1 or enum is not None:
+            return Read(f"{walk}({text})")
+        quick = f"d.get({rest[0]!r}) if type(d := {text}) is dict"
+        return Read(f"({quick} else {walk}(d))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +171,11 @@ class ObjectRows:
         self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
     ) -> Read:
         """Return an attribute, or a walk where the path is longer."""
-        del must, enum
+        del must
         names = path.attribute if self.is_strawberry else path.row
         if len(names) == 1 and names[0].isidentifier():
             return Read(f"row.{names[0]}")
-        return Read(f"{scope.add(walk)}(row, {names!r})")
+        return Read(f"{scope.add(walker(names, enum), 'walk')}(row)")
 
 
 REPRESENTATION: Final[RowKind] = RepresentationRows()
@@ -183,7 +215,7 @@ class MessageRows:
         for name in ways:
             step = descriptor.fields_by_name.get(name)
             if step is None or step.message_type is None or _is_repeated(step):
-                return Read(f"{scope.add(walk)}(row, {path.row!r})")
+                return Read(f"{scope.add(walker(path.row, enum), 'walk')}(row)")
             guards.append(f"{text}.HasField({name!r})")
             text, descriptor = f"{text}.{name}", step.message_type
         found = descriptor.fields_by_name.get(last)
@@ -253,7 +285,8 @@ def _repeated(
 def _by_number(descriptor: Any, enum: object) -> dict[Any, str | None] | None:
     """Return GraphQL names by number; a zero that none has is an unset value.
 
-    Values may carry the enum's name in front, as in ``ORDER_STATUS_PENDING``.
+    They are told by name, which may carry the enum's in front as in
+    ``ORDER_STATUS_PENDING``, or else by the number itself.
     """
     if not isinstance(enum, Mapping):
         return None
@@ -263,7 +296,8 @@ def _by_number(descriptor: Any, enum: object) -> dict[Any, str | None] | None:
     prefix = f"{snake.upper()}_"
     table: dict[Any, str | None] = {}
     for value in descriptor.values:
-        name = enum.get(value.name) or enum.get(value.name.removeprefix(prefix))
+        keys = (value.name, value.name.removeprefix(prefix), value.number)
+        name = next((enum[key] for key in keys if key in enum), None)
         if name is not None or value.number == 0:
             table[value.number] = name
     return table

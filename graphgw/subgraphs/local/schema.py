@@ -17,16 +17,18 @@ from graphql import (
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.base import get_object_definition
 
+from graphgw.subgraphs.cache_rules import read_cache_rule
 from graphgw.subgraphs.local.fields import Sourced, binding_of
 from graphgw.subgraphs.local.program import ReadPath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from graphql import GraphQLField
     from strawberry.federation import Schema
     from strawberry.types.field import StrawberryField
 
+    from graphgw.subgraphs.cache_rules import CacheRule
     from graphgw.subgraphs.local.fields import Binding, EntityKey
 
 __all__ = ["LocalSchema", "core_schema_of", "field_definition", "is_plain"]
@@ -66,6 +68,26 @@ class LocalSchema:
     def binding(self, core_field: GraphQLField) -> Binding | None:
         """Return where the value of a field comes from."""
         return binding_of(field_definition(core_field))
+
+    def cache_rule_of_type(
+        self, type_name: str, key_paths: tuple[tuple[str, ...], ...]
+    ) -> CacheRule | None:
+        """Return what may be kept of an entity's rows, loaded by these keys."""
+        core_type = self.core.get_type(type_name)
+        definition = core_type.extensions.get(_DEFINITION) if core_type else None
+        directives = getattr(definition, "directives", None) or ()
+        return read_cache_rule(
+            type_name, directives, tuple(path[-1] for path in key_paths)
+        )
+
+    def cache_rule_of_field(
+        self, type_name: str, core_field: GraphQLField, key_names: Sequence[str]
+    ) -> CacheRule | None:
+        """Return what may be kept of the rows of a batched field."""
+        definition = field_definition(core_field)
+        name = definition.graphql_name or definition.python_name
+        directives = definition.directives
+        return read_cache_rule(f"{type_name}.{name}", directives, key_names)
 
     def field_named(self, type_name: str, python_name: str) -> str | None:
         """Return the GraphQL name of the plain field that Python calls this."""

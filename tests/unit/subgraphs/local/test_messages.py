@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -92,6 +93,11 @@ OrderMessage = build_messages()
 class Status(Enum):
     OPEN = "open"
     DONE = "done"
+
+
+@dataclass
+class Holder:
+    node: object
 
 
 async def note_of(keys, _context):
@@ -265,6 +271,66 @@ async def test_messages_and_dicts_may_share_a_column(ask):
 
     assert result.data == {
         "orders": [{"id": "o1", "status": "OPEN"}, {"id": "d", "status": "DONE"}]
+    }
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda row: {"node": row}, id="dict"),
+        pytest.param(Holder, id="dataclass"),
+    ],
+)
+async def test_paths_lead_from_rows_of_one_kind_into_another(ask, wrap):
+    async def find_edges(_context):
+        return [wrap(full()), wrap(OrderMessage()), wrap({"id": "d"}), wrap(None)]
+
+    @strawberry.type
+    class Edge:
+        cursor: str | None = sourced("node.id")
+        status: Status | None = sourced("node.status")
+        at: datetime | None = sourced("node.created_at")
+        cents: int | None = sourced("node.price.amount")
+
+    @strawberry.type
+    class Query:
+        edges: list[Edge] = resolved(find_edges)
+
+    result = await ask(
+        Subgraph("edges", query=Query), "{ edges { cursor status at cents } }"
+    )
+
+    assert result.errors == ()
+    assert [tuple(edge.values()) for edge in result.data["edges"]] == [
+        ("o1", "OPEN", "2026-11-24T10:00:00+00:00", 250),
+        ("", None, None, None),
+        ("d", None, None, None),
+        (None, None, None, None),
+    ]
+
+
+async def test_an_enum_may_have_the_numbers_of_a_message_as_values(ask):
+    @strawberry.enum
+    class Stage(Enum):
+        FIRST = 1
+        SECOND = 2
+
+    async def find_order(_context):
+        return OrderMessage(status=2, history=[1, 2])
+
+    @strawberry.type
+    class Staged:
+        status: Stage
+        history: list[Stage]
+
+    @strawberry.type
+    class Query:
+        order: Staged = resolved(find_order)
+
+    result = await ask(Subgraph("stages", query=Query), "{ order { status history } }")
+
+    assert result.data == {
+        "order": {"status": "SECOND", "history": ["FIRST", "SECOND"]}
     }
 
 
