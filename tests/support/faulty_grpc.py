@@ -54,10 +54,10 @@ class GRPCStats:
 class FaultyGRPCBackend(grpc.GenericRpcHandler):
     """The backend, on a free loopback port; an asynchronous context manager."""
 
-    def __init__(self, *, fail_first: int = 3) -> None:
+    def __init__(self, *, fail_first: int = 3, port: int = 0) -> None:
         self.stats = GRPCStats()
         self.fail_first = fail_first
-        self.port = 0
+        self.port = port
         self._changed = asyncio.Condition()
         self._server: Any = None
 

@@ -280,6 +280,15 @@ class Connection(asyncio.Protocol):
             and "transfer-encoding" not in headers
         )
 
+    def _is_reusable(self) -> bool:
+        """Tell whether the server took all of the request before it answered."""
+        transport = self._transport
+        return (
+            transport is not None
+            and not transport.is_closing()
+            and not transport.get_write_buffer_size()
+        )
+
     def _finish(self) -> None:
         answer = self._answer
         parser = cast("httptools.HttpResponseParser", self._parser)
@@ -290,7 +299,7 @@ class Connection(asyncio.Protocol):
         self._answer = None
         self.deadline = None
         self._reset()
-        if is_kept and self.is_usable:
+        if is_kept and self._is_reusable():
             self._owner.release(self)
         else:
             self.abort()

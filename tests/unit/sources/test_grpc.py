@@ -1,5 +1,5 @@
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
@@ -327,3 +327,20 @@ async def test_a_stream_that_waits_ends_with_its_task(
     assert backend.stats.cancelled == 1
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_service_that_comes_back_is_found_again(
+    clock, make_service, make_context
+):
+    async with FaultyGRPCBackend() as first:
+        service = make_service(addresses=(first.address,))
+        await call(service, "Echo", make_context())
+    with pytest.raises(SourceError):
+        await call(service, "Echo", make_context())
+
+    async with FaultyGRPCBackend(port=first.port) as again, asyncio.timeout(5):
+        while not again.stats.calls["Echo"]:
+            clock.move(60)
+            await asyncio.sleep(0.01)
+            with suppress(SourceUnreachableError):
+                await call(service, "Echo", make_context())

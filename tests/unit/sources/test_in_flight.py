@@ -13,10 +13,13 @@ class Gate:
     def __init__(self):
         self.calls = 0
         self.opened = asyncio.Event()
+        self.called_twice = asyncio.Event()
         self.outcome = "answer"
 
     async def __call__(self):
         self.calls += 1
+        if self.calls == 2:
+            self.called_twice.set()
         await self.opened.wait()
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -72,8 +75,7 @@ async def test_another_makes_the_call_where_the_first_is_cancelled():
     await asyncio.sleep(0)
 
     reads[0].cancel()
-    while gate.calls < 2:
-        await asyncio.sleep(0)
+    await gate.called_twice.wait()
     gate.opened.set()
 
     assert await asyncio.gather(*reads[1:]) == ["answer"] * 2
