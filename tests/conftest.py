@@ -11,9 +11,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from support.processes import RunningProcess, start_backend, start_process
+from support.processes import ROOT, RunningProcess, start_backend, start_process
 
 from backends.protos import calls_pb2, calls_pb2_grpc
+from graphgw.cli.token import ensure_key_pair
 
 BACKENDS = ("user", "product", "order", "notification")
 
@@ -117,11 +118,9 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="session")
-def gateway(
-    shop: Shop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGateway]:
+def gateway(shop: Shop) -> Iterator[RunningGateway]:
     """Run the example gateway over the backends, as ``graphgw serve`` does."""
-    del tmp_path_factory
+    ensure_key_pair(ROOT / ".graphgw")
     process = start_process(
         "gateway",
         sys.executable, "-m", "graphgw.cli.main", "serve",
@@ -130,13 +129,14 @@ def gateway(
     )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{process.wait_for_port()}"
-        _wait_until_ready(url, process)
+        wait_until_ready(url, process)
         yield RunningGateway(process, url)
     finally:
         process.stop()
 
 
-def _wait_until_ready(url: str, process: RunningProcess) -> None:
+def wait_until_ready(url: str, process: RunningProcess) -> None:
+    """Wait until a gateway has a graph to serve."""
     ends = time.monotonic() + 30
     while time.monotonic() < ends:
         try:

@@ -65,12 +65,15 @@ class RunningProcess:
 
 
 def start_process(
-    name: str, *command: str, environment: dict[str, str] | None = None
+    name: str,
+    *command: str,
+    environment: dict[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> RunningProcess:
-    """Start a command in the project's folder."""
+    """Start a command, in the project's folder unless told otherwise."""
     process = subprocess.Popen(  # noqa: S603 - our own commands
         command,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
