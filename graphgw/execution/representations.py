@@ -160,7 +160,7 @@ class _CollectorWriter:
 
     def _entity_body(self, index: int, entity: EntityInput) -> Iterator[str]:
         """Write the lines that set ``i``, the position of ``o``'s representation."""
-        type_name = entity.types[0]
+        type_name = entity.types[0] if len(entity.types) == 1 else entity.typename
         fields = [
             found
             for found in entity.selections
@@ -248,11 +248,17 @@ class _CollectorWriter:
         if not isinstance(selection, Field):
             condition = selection.type_condition
             types = {condition, *self._supergraph.possible_types(condition)}
+            inner = (
+                line
+                for below in selection.selections
+                for line in self._selection(condition, below, names, ())
+            )
+            if type_name in types:
+                yield from inner
+                return
             known = self.source.constant("TYPES_", tuple(sorted(types)))
             yield f"if {source}.get({TYPENAME_KEY!r}) in {known}:"
-            for inner in selection.selections:
-                for line in self._selection(condition, inner, names, ()):
-                    yield f"    {line}"
+            yield from (f"    {line}" for line in inner)
             return
         read = f"{source}[{selection.response_key!r}]"
         definition = self._supergraph.field_of(type_name, selection.name)

@@ -42,6 +42,9 @@ _ENTITY_TYPES: Final = frozenset({dict, NoneType})
 class AnswerReader:
     """Reads the answers of one subgraph.
 
+    An answer must say that it is JSON: one with another content type, or none, is
+    refused. With ``application/json`` only a status of success counts.
+
     ``errors`` says whether clients see the subgraph's own messages and codes.
     ``extensions`` names the members of an error's extensions that are kept.
     """

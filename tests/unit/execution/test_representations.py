@@ -4,7 +4,7 @@ from support.graphs import supergraph_header
 from graphgw.execution.representations import build_collector, find_paths
 from graphgw.federation.field_sets import parse_field_set
 from graphgw.federation.read_supergraph import read_supergraph
-from graphgw.federation.selection import Field
+from graphgw.federation.selection import Field, Fragment
 from graphgw.planning.plan import EntityInput, Fetch, PathStep
 
 SUPERGRAPH = read_supergraph(
@@ -163,6 +163,30 @@ def test_a_nested_fragment_applies_by_runtime_type():
         {"size": 1, "length": 9},
         {"size": 2},
         None,
+    ]
+
+
+def test_a_nested_fragment_on_the_fields_own_type_needs_no_typename():
+    rows = [{"id": "1", "shop": {"code": "s"}}]
+
+    found = representations(rows, "id shop { ... on Shop { code } }")
+
+    assert found.representations[0]["shop"] == {"code": "s"}
+
+
+def test_a_fragment_of_an_input_for_several_types_applies_to_its_own_alone():
+    fragment = Fragment("Video", (Field("length"),))
+    inputs = (EntityInput(("Image", "Video"), "Media", (Field("size"), fragment)),)
+    rows = [
+        {"__typename": "Image", "size": 1},
+        {"__typename": "Video", "size": 2, "length": 9},
+    ]
+
+    found = representations(rows, "", inputs=inputs)
+
+    assert found.representations == [
+        {"__typename": "Media", "size": 1},
+        {"__typename": "Media", "size": 2, "length": 9},
     ]
 
 
