@@ -73,6 +73,8 @@ def merge_inputs(
     for item in other:
         for index, known in enumerate(merged):
             if not set(known.types) & set(item.types):
+                if not _can_stand_beside(known, item):
+                    return None
                 continue
             if (known.types, known.typename) != (item.types, item.typename):
                 return None
@@ -84,6 +86,18 @@ def merge_inputs(
         else:
             merged.append(item)
     return tuple(merged)
+
+
+def _can_stand_beside(one: EntityInput, other: EntityInput) -> bool:
+    """Tell whether two kinds of objects can be sent in one fetch.
+
+    Told by one name, they are asked for the same fields, so each must bring all that
+    the other brings.
+    """
+    return one.typename != other.typename or (
+        {names for names, _ in _names(one.selections)}
+        == {names for names, _ in _names(other.selections)}
+    )
 
 
 def _is_ambiguous(selections: Selections) -> bool:
