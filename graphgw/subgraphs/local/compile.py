@@ -311,7 +311,9 @@ class Compiler:
             case Batched(loader, keys, is_tuple):
                 function = loader.function
                 paths = tuple(path(key) for key in keys)
-                rule = schema.cache_rule_of_field(parent.name, core_field, keys)
+                rule = schema.cache_rule_of_field(
+                    f"{parent.name}.{field.name}", core_field, keys
+                )
                 given = arguments(function)
                 return BatchRead(loader, paths, is_tuple, given, rule)
             case Resolved(function):

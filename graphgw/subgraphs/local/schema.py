@@ -81,13 +81,11 @@ class LocalSchema:
         )
 
     def cache_rule_of_field(
-        self, type_name: str, core_field: GraphQLField, key_names: Sequence[str]
+        self, coordinate: str, core_field: GraphQLField, key_names: Sequence[str]
     ) -> CacheRule | None:
         """Return what may be kept of the rows of a batched field."""
-        definition = field_definition(core_field)
-        name = definition.graphql_name or definition.python_name
-        directives = definition.directives
-        return read_cache_rule(f"{type_name}.{name}", directives, key_names)
+        directives = field_definition(core_field).directives
+        return read_cache_rule(coordinate, directives, key_names)
 
     def field_named(self, type_name: str, python_name: str) -> str | None:
         """Return the GraphQL name of the plain field that Python calls this."""
