@@ -24,7 +24,14 @@ def _find_module(name: str) -> ModuleType | None:
         return None
 
 
-_brotli: Final = _find_module("brotli")
+def _find_brotli() -> ModuleType | None:
+    """Return brotli if it can stop at a limit, as it can since 1.2."""
+    found = _find_module("brotli")
+    can_stop = hasattr(getattr(found, "Decompressor", None), "can_accept_more_data")
+    return found if can_stop else None
+
+
+_brotli: Final = _find_brotli()
 _zstandard: Final = _find_module("zstandard")
 
 ACCEPT_ENCODING: Final = ", ".join(

@@ -56,6 +56,7 @@ class HTTPService:
         "_fixed_headers",
         "_forward",
         "_in_flight",
+        "_own_headers",
         "_transport",
         "guard",
         "settings",
@@ -75,10 +76,10 @@ class HTTPService:
         self._transport = transport
         self._in_flight: InFlight[HTTPResponse] = InFlight(settings.name)
         self._base = settings.url.rstrip("/")
-        self._fixed_headers = (
-            ("accept", "application/json"),
-            *((name.lower(), value) for name, value in settings.headers),
+        self._own_headers = tuple(
+            (name.lower(), value) for name, value in settings.headers
         )
+        self._fixed_headers = (("accept", "application/json"), *self._own_headers)
         self._forward = tuple(name.lower() for name in settings.forward_headers)
 
     async def get(
@@ -188,6 +189,10 @@ class HTTPService:
         time is bounded by the request's deadline and the service's timeout.
         """
         deadline = shorten(request.deadline, self.settings.timeout)
+        told = self.settings.deadline_header
+        headers = self._own_headers + tuple(
+            pair for pair in request.headers if pair[0] != told
+        )
         last: HTTPResponse | None = None
 
         async def attempt() -> tuple[str, HTTPResponse]:
@@ -198,7 +203,7 @@ class HTTPService:
                     request.method,
                     request.url,
                     deadline,
-                    request.headers + self._tell_deadline(deadline),
+                    headers + self._tell_deadline(deadline),
                     request.body,
                     self.settings.name,
                     request.is_idempotent,
@@ -207,6 +212,8 @@ class HTTPService:
             if response.status >= _SERVER_ERROR or response.status == _TOO_MANY:
                 last = response
                 raise self._status_error(response)
+            if request.check is not None:
+                request.check(response)
             return str(response.status), response
 
         async def call() -> HTTPResponse:
@@ -225,8 +232,8 @@ class HTTPService:
 
         if request.is_idempotent:
             own = self.settings.request_id_header
-            headers = tuple(pair for pair in request.headers if pair[0] != own)
-            key = (request.method, request.url, headers, request.body)
+            shared = tuple(pair for pair in headers if pair[0] != own)
+            key = (request.method, request.url, shared, request.body)
             return await self._in_flight.run(key, deadline, call)
         self._in_flight.separate()
         try:

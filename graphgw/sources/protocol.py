@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from graphgw.telemetry.observer import NO_OBSERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from graphgw.telemetry.observer import Observer
     from graphgw.types import Deadline
@@ -23,6 +23,8 @@ class HTTPRequest:
     ``url`` is absolute. ``source`` names the service in errors and metrics.
     ``is_idempotent`` allows one retry where no byte of an answer came. ``observer``
     is told of the call under the name ``endpoint``, which must not vary with keys.
+    ``check`` reads an answer while the call is still guarded: the ``SourceError``
+    that it raises counts against the service. Bare transports leave it alone.
     """
 
     method: str
@@ -34,6 +36,7 @@ class HTTPRequest:
     is_idempotent: bool = False
     endpoint: str = ""
     observer: Observer = field(default=NO_OBSERVER, repr=False)
+    check: Callable[[HTTPResponse], object] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

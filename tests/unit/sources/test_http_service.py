@@ -288,3 +288,36 @@ async def test_send_hands_back_any_status_after_its_retries(clock):
 
     assert (response.status, response.body) == (503, b"busy")
     assert len(backend.requests) == 3
+
+
+async def test_send_adds_what_is_left_of_the_time_and_the_services_headers(clock):
+    backend = Backend(json_answer(1))
+    service = make_service(backend, clock, headers=(("X-Key", "k"),))
+    request = HTTPRequest(
+        "POST",
+        "http://users/graphql",
+        Deadline.after(2),
+        (("x-request-timeout-ms", "99999"),),
+    )
+
+    await service.send(request)
+
+    headers = backend.requests[0].headers
+    assert headers["x-key"] == "k"
+    assert 1500 < int(headers["x-request-timeout-ms"]) <= 2000
+
+
+async def test_what_a_check_refuses_counts_against_the_service(clock):
+    service = make_service(Backend(json_answer([])), clock)
+
+    def refuse(response):
+        raise SourceBadAnswerError(f"{response.status} but no object")
+
+    request = HTTPRequest(
+        "POST", "http://users/graphql", Deadline.after(60), check=refuse
+    )
+    for _ in range(10):
+        with pytest.raises(SourceBadAnswerError):
+            await service.send(request)
+
+    assert service.guard.breaker.is_open
