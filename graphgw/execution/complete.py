@@ -103,12 +103,27 @@ class Completion:
         if done is not _NULLED:
             return done
         items = []
+        project = self._item_function(kind)
         for index, item in enumerate(value):
+            if project is not None:
+                try:
+                    items.append(project(item))
+                    continue
+                except UNFIT:
+                    pass
             completed = self._value(kind.item, item, (*path, index), coordinate)
             if completed is _NULLED:
                 return _NULLED
             items.append(completed)
         return items
+
+    def _item_function(self, kind: ListShape) -> Callable[[Any], Any] | None:
+        """Return what projects an item of a list of concrete objects."""
+        item = kind.item.kind
+        if not isinstance(item, CompositeShape) or item.is_abstract:
+            return None
+        (shape,) = item.objects.values()
+        return self._functions.get(id(shape))
 
     def _composite(self, kind: CompositeShape, value: JSON, path: Path) -> JSON:
         if value.__class__ is not dict:

@@ -197,6 +197,7 @@ class _ProjectionWriter:
         kind = item.kind
         if isinstance(kind, CompositeShape) and not kind.is_abstract:
             (shape,) = kind.objects.values()
+            self.object_function(shape)  # for the sound items of a list that is not
             if _is_simple(shape):
                 is_non_null = item.is_non_null
                 return head + self._flat_list_body(shape, is_non_null=is_non_null)
