@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
-from typing import Any, Final
-
-import click
-import typer
-from typer.main import get_command
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -18,39 +19,73 @@ _COMMANDS: Final = {
     "dev": "Run the example's processes and the gateway, with reload.",
     "serve": "Serve the graph.",
     "compose": "Print the supergraph SDL of the configured subgraphs.",
-    "plan": "Print each stage of an operation.",
+    "plan": "Print a stage of an operation; asks no backend.",
     "check": "Check the configuration and that the subgraphs compose.",
     "token": "Mint a token for development.",
     "version": "Print the version.",
 }
+_WRONG_USE: Final = 2
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module only when it is asked for: start-up matters."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; wrong configuration is told, not traced.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(_COMMANDS)
+    A command's module is imported only when it is asked for: start-up matters.
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"graphgw.cli.{cmd_name}")
-        application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        application.command(cmd_name, help=_COMMANDS[cmd_name])(module.run)
-        return get_command(application)
+    Args:
+        arguments: Those of the process by default.
 
-
-def main() -> None:
-    """Run the command line; wrong configuration is told, not traced."""
-    group = _LazyGroup("graphgw", help="A GraphQL federation gateway.")
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given[0] if given else "--help"
+    if name in {"--help", "-h", "help"}:
+        _write(_help())
+        sys.exit(0)
+    if name == "--version":
+        name = "version"
+    if name not in _COMMANDS:
+        close = difflib.get_close_matches(name, _COMMANDS, n=1)
+        mend = f'did you mean "{close[0]}"?' if close else "see graphgw --help"
+        _write(f'there is no command "{name}": {mend}', is_error=True)
+        sys.exit(_WRONG_USE)
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, "")  # where the configuration's import paths are found
     try:
-        group.main(prog_name="graphgw")
+        _run(name, given[1:])
     except ConfigurationError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 - the command's answer
+            _write(str(problem), is_error=True)
         sys.exit(1)
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    typer = importlib.import_module("typer")
+    module = importlib.import_module(f"graphgw.cli.{name}")
+    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    application.command(name, help=_COMMANDS[name])(module.run)
+    application(args=arguments, prog_name=f"graphgw {name}")
+
+
+def _help() -> str:
+    lines = [f"  {name:<9} {text}" for name, text in _COMMANDS.items()]
+    return "\n".join(
+        (
+            "Usage: graphgw COMMAND [OPTIONS]",
+            "",
+            "A GraphQL federation gateway.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "graphgw COMMAND --help tells a command's options.",
+        )
+    )
+
+
+def _write(text: str, *, is_error: bool = False) -> None:
+    print(text, file=sys.stderr if is_error else sys.stdout)
 
 
 if __name__ == "__main__":

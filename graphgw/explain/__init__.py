@@ -1,0 +1,1 @@
+"""What an operation will do: each stage on its way, as text."""
