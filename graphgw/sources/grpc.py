@@ -186,7 +186,12 @@ class GRPCSource(Generic[S]):
             key: The field of a row that holds its key.
             many: Whether a key may have several rows: each key then gives a list.
             max_batch: How many keys one call may carry.
+
+        Raises:
+            AttributeError: The stub has no such method, or the message no such field.
         """
+        if keys not in request.DESCRIPTOR.fields_by_name:
+            raise AttributeError(f'{request.DESCRIPTOR.name} has no field "{keys}"')
         call_method = self._make_unary(method, self._find(method), is_idempotent=True)
         align = align_groups if many else align_rows
 

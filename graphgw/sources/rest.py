@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from graphgw.errors import SourceBadAnswerError
+from graphgw.errors import ConfigurationError, Problem, SourceBadAnswerError
 from graphgw.sources.batches import (
     BatchFunction,
     align_groups,
@@ -178,7 +178,17 @@ class RestSource:
                 an object.
             many: Whether a key may have several rows: each key then gives a list.
             max_batch: How many keys one call may carry; URLs cannot grow for ever.
+
+        Raises:
+            ConfigurationError: The path has no place for the keys.
         """
+        if "{ids}" not in path:
+            problem = Problem(
+                f'the batch path "{path}" has no place for the keys',
+                where=f"services.{self.name}",
+                mend="put {ids} where they go, as in /users?ids={ids}",
+            )
+            raise ConfigurationError([problem])
 
         async def load(keys: list[str], context: RequestContext) -> list[Any]:
             async def call(part: Sequence[str]) -> list[Any]:

@@ -344,3 +344,8 @@ async def test_a_service_that_comes_back_is_found_again(
             await asyncio.sleep(0.01)
             with suppress(SourceUnreachableError):
                 await call(service, "Echo", make_context())
+
+
+def test_a_batch_with_a_field_that_is_not_there_is_refused_at_once():
+    with pytest.raises(AttributeError, match='StringValue has no field "ids"'):
+        grpc_source("order", FaultyStub).batch("Echo", StringValue)

@@ -439,3 +439,43 @@ class StaleServer:
         )
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
+
+
+async def test_a_name_that_nobody_knows_is_unreachable():
+    class NoSuchName(FixedResolver):
+        async def resolve(self, host):
+            raise OSError(f"no such host: {host}")
+
+    transport = HTTPTransport(resolver=NoSuchName())
+
+    with pytest.raises(SourceUnreachableError) as caught:
+        await transport.send(request("http://no-such-host.invalid/"))
+
+    assert caught.value.detail == "no such host: no-such-host.invalid"
+    assert "no-such-host" not in caught.value.message
+    await transport.aclose()
+
+
+async def test_a_name_service_that_hangs_is_given_up_after_the_connect_timeout():
+    class Hanging(FixedResolver):
+        async def resolve(self, host):
+            del host
+            await asyncio.Event().wait()
+
+    transport = HTTPTransport(
+        TransportSettings(connect_timeout=0.05), resolver=Hanging()
+    )
+
+    with pytest.raises(SourceUnreachableError):
+        await transport.send(request("http://users/"))
+    await transport.aclose()
+
+
+async def test_a_server_that_restarts_is_found_again(transport):
+    async with FaultyBackend() as first:
+        await transport.send(request(first.url("/ok")))
+
+    async with FaultyBackend(port=first.port) as again:
+        response = await transport.send(request(again.url("/ok")))
+
+        assert response.body == OK

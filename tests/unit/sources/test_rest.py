@@ -7,6 +7,7 @@ from graphgw.errors import (
     ConfigurationError,
     SourceBadAnswerError,
     SourceError,
+    SourceOverloadedError,
     SourceTimeoutError,
 )
 from graphgw.sources.connections import Connections
@@ -269,3 +270,33 @@ async def test_a_flaky_service_is_read_through_its_retries(
         assert answer == {"data": {"ok": True}}
 
     assert backend.stats.requests <= 100 * 1.1 + 3
+
+
+def test_a_batch_path_without_a_place_for_keys_is_refused_at_once():
+    with pytest.raises(ConfigurationError, match="no place for the keys"):
+        rest_source("user").batch("/users")
+
+
+async def test_a_service_that_hangs_leaves_the_others_alone(
+    backend, connections, make_context
+):
+    connections.open(ServiceSettings(name="other", url=backend.url("")))
+    users, other = rest_source("user"), rest_source("other")
+    hanging = [
+        asyncio.ensure_future(
+            users.get(f"/hang?{at}", make_context(sources=connections, seconds=30))
+        )
+        for at in range(100)
+    ]
+    await backend.has_waiting(100)
+
+    with pytest.raises(SourceOverloadedError):
+        await users.get("/ok", make_context(sources=connections))
+    answer = await other.get("/ok", make_context(sources=connections))
+
+    assert answer == {"data": {"ok": True}}
+    for call in hanging:
+        call.cancel()
+    await backend.is_quiet()
+    assert backend.stats.cancelled == 100
+    await asyncio.gather(*hanging, return_exceptions=True)
