@@ -28,6 +28,11 @@ async def load_entities(
     Each is loaded by the first of the program's keys that it has in full; an exception
     stands where it has none, or where loading failed.
     """
+    if len(program.keys) == 1 and len(program.keys[0].paths) == 1:
+        key = program.keys[0]
+        keys = [_value(key.paths[0], r) for r in representations]
+        if None not in keys:
+            return await load_rows(context, key, keys, {})
     chosen = [_choose(program.keys, r) for r in representations]
     groups = [(key, indexes) for key, indexes in group(chosen) if key is not None]
     work = [
@@ -62,6 +67,7 @@ def _key(key: KeyRead, representation: JSONObject) -> Any:
 
 
 def _value(path: tuple[str, ...], representation: Any) -> Any:
+    """Return a part of a key; ``None`` where the representation lacks it."""
     for name in path:
         if not isinstance(representation, dict):
             return None

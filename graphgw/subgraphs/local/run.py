@@ -108,20 +108,26 @@ class Run:
         if not program.keys:
             return await self._known(program.program, representations)
         rows = await load_entities(self.context, program, representations)
+        if not has_holes(set(map(type, rows))):
+            return await self._entities(program, rows, representations)
+        if any(isinstance(row, Exception) for row in rows):
+            self.is_failed = True
         present = [i for i, row in enumerate(rows) if not is_hole(row)]
         found = [rows[i] for i in present]
-        if not found:
-            objects = []
-        elif isinstance(program.program, AbstractProgram):
-            objects = await self._abstract(program.program, found)
-        else:
-            given = [representations[i] for i in present]
-            objects = await self._objects(program.program, found, given)
-        if any(isinstance(row, Exception) for row in rows) or (
-            isinstance(program.program, AbstractProgram) and any(map(is_hole, objects))
-        ):
-            self.is_failed = True
+        given = [representations[i] for i in present]
+        objects = await self._entities(program, found, given) if found else []
         return scatter([present], [objects], rows)
+
+    async def _entities(
+        self, program: EntityProgram, rows: list[Any], given: Sequence[JSONObject]
+    ) -> list[Any]:
+        """Return an object for each loaded row, laid under its representation."""
+        if isinstance(program.program, ObjectProgram):
+            return await self._objects(program.program, rows, list(given))
+        objects = await self._abstract(program.program, rows)
+        if any(map(is_hole, objects)):
+            self.is_failed = True
+        return objects
 
     async def _known(
         self,
@@ -263,8 +269,8 @@ class Run:
             results = await self._abstract(child, rows)
         else:
             raise InternalError(f"{field.coordinate} has no selections")
-        holes = [result for result in results if is_hole(result)]
-        if holes and (field.non_null[-1] or any(h is not None for h in holes)):
+        holes = _holes(set(map(type, results)))
+        if holes and (field.non_null[-1] or holes != [NoneType]):
             self._taint(field)
         return results
 
