@@ -292,14 +292,21 @@ class RandomSupergraph:
         interface.interface_object_in.add(graph)
         interface.fields["id"].graphs[graph] = InGraph()
         interface.fields["io"] = FieldSpec("String", {graph: InGraph()})
-        names = ["io"]
+        names = ["io", "iog", "ioref"]
+        known = FieldSpec("String", {graph: InGraph()}, has_argument=True)
+        interface.fields["iog"] = known
+        target = next((e for e in self.entities if graph in e.keys), None)
+        type_ = f"[{target.name}]" if target else "String"
+        interface.fields["ioref"] = FieldSpec(type_, {graph: InGraph()})
         if owners[0] in interface.fields.get("name", FieldSpec("")).graphs:
             interface.fields["name"].graphs[graph] = InGraph(is_external=True)
             interface.fields["io2"] = FieldSpec("String", {graph: InGraph("name")})
             names.append("io2")
         for entity in self.entities[:2]:
             for name in names:
-                entity.fields[name] = FieldSpec("String")
+                known = interface.fields[name]
+                inherited = FieldSpec(known.type, has_argument=known.has_argument)
+                entity.fields[name] = inherited
 
     def _make_roots(self) -> None:
         for entity in self.entities:
@@ -537,10 +544,11 @@ class RandomSupergraph:
                 if spare and not name.startswith("io") and self.random.random() < 0.1:
                     alias = f"{spare.pop()}: "
                 if fields[name].args:
-                    number = self.random.randint(1, 3)
-                    yield f"g{number}: {name}(n: {number})"
-                    number = self.random.randint(1, 3)
-                    yield f"g{number}: {name}(n: {number})"
+                    for _ in range(2):
+                        number = self.random.randint(1, 3)
+                        yield f"{name}{number}: {name}(n: {number})"
+                    if name == "iog" and is_object_type(named):
+                        yield f"iog: iog(n: {self.random.randint(1, 3)})"
                     continue
                 yield f"{alias}{name}"
             elif depth > 0:
