@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphgw.federation.selection import Field
 from graphgw.planning.fetch_graph import merge_selections
+from graphgw.planning.output import can_share
 from graphgw.planning.plan import EntityInput
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def _try_merge(
 ) -> bool:
     inputs = merge_inputs(target.inputs, node.inputs)
     if inputs is None or _waits(node, target) or _waits(target, node):
+        return False
+    has_namesakes = len({item.typename for item in inputs}) < len(inputs)
+    if has_namesakes and not can_share([*target.goals, *node.goals]):
         return False
     if not always and _length(alive, (node, target)) > _length(alive):
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphgw.errors import InternalError
 from graphgw.federation.selection import Argument, Field, Fragment
 from graphgw.planning.contexts import context_place, level_of
 from graphgw.planning.fetch_graph import context_variable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from graphgw.planning.fetch_graph import FetchNode
     from graphgw.planning.paths import Goal, Path
 
-__all__ = ["build_output"]
+__all__ = ["build_output", "can_share"]
 
 
 class _Part:
@@ -67,22 +68,50 @@ class _Field:
         return Field(self.name, alias, self.arguments)
 
 
+class _ConflictError(InternalError):
+    """One response key would stand for two fields."""
+
+
 def build_output(node: FetchNode) -> tuple[Selections, tuple[Rename, ...]]:
     """Build a fetch's selections, and the renames that its answer needs."""
+    output = _build(node.goals)
+    renames = tuple(dict.fromkeys(_separate([output], ())))
+    return tuple(_selections(output, frozenset())), renames
+
+
+def can_share(goals: Iterable[Goal]) -> bool:
+    """Tell whether goals fit into one fetch without a response key in conflict.
+
+    They may not where a subgraph knows several types under one name.
+    """
+    try:
+        _build(goals)
+    except _ConflictError:
+        return False
+    return True
+
+
+def _build(goals: Iterable[Goal]) -> _Part:
     output = _Part("", 0)
     parts: dict[Path, _Part] = {}
-    for goal in node.goals:
+    for goal in goals:
         assert goal.path is not None  # noqa: S101 - only chosen goals get here
         part = _part(output, parts, goal.path, goal)
         edge = goal.path.node.edge(goal.name)
         type_ = edge.type if edge is not None else "String!"
         for key in _keys(goal):
-            if key not in part.fields:
-                arguments = _arguments(goal.path, goal.name, goal.arguments)
-                field = _Field(key, goal.name, arguments, type_, goal.order, None)
-                part.fields[key] = field
-    renames = tuple(dict.fromkeys(_separate([output], ())))
-    return tuple(_selections(output, frozenset())), renames
+            arguments = _arguments(goal.path, goal.name, goal.arguments)
+            _add(part, _Field(key, goal.name, arguments, type_, goal.order, None))
+    return output
+
+
+def _add(part: _Part, field: _Field) -> _Field:
+    """Add a field to a part, unless it is there already."""
+    known = part.fields.setdefault(field.key, field)
+    if (known.name, known.arguments) != (field.name, field.arguments):
+        message = f"{field.key} stands for both {known.name} and {field.name}"
+        raise _ConflictError(message)
+    return known
 
 
 def _arguments(
@@ -144,16 +173,14 @@ def _fragment(outer: _Part, type_name: str, order: int) -> _Part:
 def _inner(outer: _Part, path: Path) -> _Part:
     slot = path.place.slot
     assert slot.key is not None and path.parent is not None  # noqa: S101, PT018
-    field = outer.fields.get(slot.key)
-    if field is None:
-        edge = path.parent.node.edge(slot.name)
-        assert edge is not None  # noqa: S101 - the path leads over it
-        inner = _Part(path.node.type_name, slot.order)
-        arguments = _arguments(path.parent, slot.name, slot.arguments)
-        field = _Field(slot.key, slot.name, arguments, edge.type, slot.order, inner)
-        outer.fields[slot.key] = field
-    assert field.inner is not None  # noqa: S101 - composite on both sides
-    return field.inner
+    edge = path.parent.node.edge(slot.name)
+    assert edge is not None  # noqa: S101 - the path leads over it
+    arguments = _arguments(path.parent, slot.name, slot.arguments)
+    inner = _Part(path.node.type_name, slot.order)
+    field = _Field(slot.key, slot.name, arguments, edge.type, slot.order, inner)
+    known = _add(outer, field)
+    assert known.inner is not None  # noqa: S101 - composite on both sides
+    return known.inner
 
 
 def _selections(part: _Part, outer: frozenset[Selection]) -> Iterator[Selection]:

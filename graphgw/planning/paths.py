@@ -41,8 +41,8 @@ class Slot:
 
     ``key`` is the response key, ``None`` until one is found for a slot that only
     conditions need. ``scope`` limits the runtime types of a union that several
-    subgraphs could serve. ``taken`` records which field each response key in these
-    objects stands for.
+    subgraphs could serve. ``taken`` records which fields each response key in these
+    objects stands for, ``nested_in`` the types on which a composite one is selected.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class Slot:
         "list_depth",
         "name",
         "narrowed",
+        "nested_in",
         "order",
         "parent",
         "place",
@@ -81,6 +82,7 @@ class Slot:
         self.scope: frozenset[str] | None = None
         self.has_narrowed = False
         self.taken: dict[str, set[Identity]] = {}
+        self.nested_in: dict[str, set[str]] = {}
         self.narrowed: dict[tuple[str, Path | None], Place] = {}
         self.place = Place(self, type_name, None)
 
@@ -107,6 +109,14 @@ class Slot:
     def take(self, key: str, identity: Identity) -> None:
         """Record that a response key stands for a field in these objects."""
         self.taken.setdefault(key, set()).add(identity)
+
+    def is_contested(self, key: str) -> bool:
+        """Tell whether a key may hold different things on objects of different types.
+
+        Then it cannot be selected where the subgraph does not tell the types apart.
+        """
+        one_field = len(self.taken.get(key, ())) <= 1
+        return not one_field or len(self.nested_in.get(key, ())) > 1
 
 
 class Place:
@@ -227,6 +237,9 @@ class Place:
         assert parent is not None  # noqa: S101 - the root has no parent
         paths = []
         for path in parent.resolving(name):
+            key = self.slot.key
+            if path.is_blind and key and parent.slot.is_contested(key):
+                continue
             edge = path.node.edge(name)
             if edge is not None and edge.head is not None:
                 paths.append(Path("field", self, edge.head, parent=path))
@@ -253,7 +266,7 @@ class Place:
         local = {
             (path.node.graph_id, path.node.type_name)
             for path in self._paths or ()
-            if path.top.kind == "root"
+            if path.top.kind == "root" and not path.is_blind
         }
         for entry in self.slot.graph.entries(self.type_name):
             if (entry.node.graph_id, entry.node.type_name) not in local:
@@ -308,6 +321,11 @@ class Path:
         self.is_busy = False
         self.depth = 0
         self.key: int = 0
+
+    @property
+    def is_blind(self) -> bool:
+        """Tell whether the subgraph cannot tell this place's objects from others."""
+        return self.kind == "cast" and self.node.is_interface_object
 
     @property
     def runtime(self) -> frozenset[str]:
@@ -369,8 +387,20 @@ class Goal:
     def alternatives(self) -> list[Path]:
         """The paths from which this leaf can be selected."""
         if self._alternatives is None:
-            self._alternatives = list(self.place.resolving(self.name))
+            slot = self.place.slot
+            self._alternatives = [
+                path
+                for path in self.place.resolving(self.name)
+                if not (path.is_blind and any(map(slot.is_contested, self.keys)))
+            ]
         return self._alternatives
+
+    def add_key(self, key: str) -> None:
+        """Give the client's response key to the leaf."""
+        if key not in self.keys:
+            self.keys.append(key)
+            self._alternatives = None
+            self.state = None
 
     def __repr__(self) -> str:
         return f"{self.place!r}.{self.name}"

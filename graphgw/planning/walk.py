@@ -166,6 +166,7 @@ class Walk:
 
     def _register(self, place: Place, selections: Selections) -> None:
         """Give the client's fields their response keys before conditions want any."""
+        self._claim(place.slot, place.type_name, selections)
         for selection in selections:
             if not isinstance(selection, Field):
                 continue
@@ -177,14 +178,22 @@ class Walk:
             elif selection.selections:
                 slot = place.child(selection, order, key)
                 slot.order = min(slot.order, order)
-                place.slot.take(key, identity)
             else:
                 goal = place.goal(*identity)
                 if not goal.keys or goal.order > order:
                     goal.order = order
-                if key not in goal.keys:
-                    goal.keys.append(key)
-                place.slot.take(key, identity)
+                goal.add_key(key)
+
+    def _claim(self, slot: Slot, type_name: str, selections: Selections) -> None:
+        """Record what the keys of these objects stand for, on any of their types."""
+        for selection in selections:
+            if not isinstance(selection, Field):
+                self._claim(slot, selection.type_condition, selection.selections)
+            elif selection.name != "__typename":
+                key = selection.response_key
+                slot.take(key, (selection.name, selection.arguments))
+                if selection.selections:
+                    slot.nested_in.setdefault(key, set()).add(type_name)
 
     def _register_typename(self, place: Place, field: Field, order: int) -> None:
         goal = self._typename_goal(place, field)
@@ -192,7 +201,7 @@ class Walk:
             goal.order = order
         key = field.response_key
         if not key.startswith("__") and key not in goal.keys:
-            goal.keys.append(key)
+            goal.add_key(key)
             place.slot.take(key, goal.identity)
 
     def _typename_goal(self, place: Place, field: Field) -> Goal:
