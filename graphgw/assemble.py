@@ -91,6 +91,8 @@ async def assemble(
         limits=settings.limits,
         planning=settings.planning,
         worker=worker,
+        exposes_plans=settings.exposes_plans,
+        names_subgraphs=settings.includes_subgraph_in_errors,
     )
 
 

@@ -123,14 +123,27 @@ async def _answer(
         if decision.refusal is not None:
             return _with_headers(refuse(decision.refusal), decision)
     compiled = await _plan(snapshot, operation, decision, context)
-    result = await run_plan(compiled, context, variables)
+    shown = snapshot.shown_plan(compiled, context.headers)
+    if shown is not None and shown.is_dry_run:
+        return GraphQLResponse(None, extensions=shown.extensions)
+    result = await run_plan(
+        compiled, context, variables, names_subgraphs=snapshot.names_subgraphs
+    )
     errors = [_refusal_entry(refusal) for refusal in decision.refusals]
     errors += result.errors
-    headers = decision.headers + policies.response_headers(
-        operation, has_errors=bool(errors), principal=context.principal
+    headers = (
+        decision.headers
+        + result.headers
+        + policies.response_headers(
+            operation, has_errors=bool(errors), principal=context.principal
+        )
     )
     response = GraphQLResponse(
-        result.data, errors, headers=headers, fetches=len(compiled.plan.fetches)
+        result.data,
+        errors[: snapshot.max_errors],
+        shown.extensions if shown else None,
+        headers,
+        fetches=len(compiled.plan.fetches),
     )
     if decision is not ALLOWED:
         outcome = Outcome(response.status, has_errors=bool(errors))

@@ -15,6 +15,7 @@ from graphgw.operations.normalize import normalize
 from graphgw.operations.validate import prepare_document
 from graphgw.operations.variables import build_variable_coercion, read_conditions
 from graphgw.planning.planner import Planner
+from graphgw.planning.print_plan import print_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from graphgw.planning.settings import PlanningSettings
     from graphgw.policies.policy_set import PolicySet
     from graphgw.subgraphs.protocol import Subgraph
-    from graphgw.types import JSONObject
+    from graphgw.types import Headers, JSONObject
 
-__all__ = ["PlanKey", "PreparedDocument", "Snapshot"]
+__all__ = ["PlanKey", "PreparedDocument", "ShownPlan", "Snapshot"]
 
 _DOCUMENTS = 2000
 _DOCUMENT_BYTES = 32 * 1024 * 1024
@@ -39,6 +40,7 @@ _PLANS = 2000
 _PLAN_BYTES = 128 * 1024 * 1024
 _BYTES_PER_SELECTION = 2000
 _BYTES_PER_CHARACTER = 300
+_PLAN_HEADER = "apollo-expose-query-plan"
 _NO_LABELS: frozenset[str] = frozenset()
 _PERCENT = re.compile(r"percent\((\d{1,3}(?:\.\d{1,8})?)\)")
 
@@ -70,6 +72,14 @@ class PreparedDocument:
         return tuple(read_conditions(self.document, variables).values())
 
 
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """A plan that a client asked to see, with its answer or instead of it."""
+
+    extensions: JSONObject
+    is_dry_run: bool
+
+
 class Snapshot:
     """The supergraph with its planner, policies, subgraphs and caches of plans.
 
@@ -86,12 +96,17 @@ class Snapshot:
         limits: LimitSettings,
         planning: PlanningSettings,
         worker: ColdWorker,
+        exposes_plans: bool = False,
+        names_subgraphs: bool = False,
     ) -> None:
         self.supergraph = supergraph
         self.subgraphs = subgraphs
         self.policies = policies
         self.planner = Planner(supergraph, planning)
+        self.max_errors = limits.errors
         self._limits = limits
+        self._exposes_plans = exposes_plans
+        self.names_subgraphs = names_subgraphs
         self._seconds = limits.preparation_seconds
         self._worker = worker
         self._documents: BoundedCache[tuple[str, str | None], PreparedDocument] = (
@@ -188,6 +203,15 @@ class Snapshot:
         size = _count_selections(operation) * _BYTES_PER_SELECTION
         self._plans.put(key, compiled, size)
         return compiled
+
+    def shown_plan(self, compiled: CompiledPlan, headers: Headers) -> ShownPlan | None:
+        """Return the plan as a client asked to see it, where that is allowed."""
+        if not self._exposes_plans or _PLAN_HEADER not in headers:
+            return None
+        wish = headers[_PLAN_HEADER].lower()
+        text = print_plan(compiled.plan, self.supergraph)
+        extensions: JSONObject = {"apolloQueryPlan": {"text": text}}
+        return ShownPlan(extensions, wish == "dry-run") if wish != "false" else None
 
     def plan(
         self,

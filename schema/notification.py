@@ -31,7 +31,7 @@ class Notification:
     is_read: bool = sourced("read")
     created_at: datetime
     order: Order | None = reference(id="order_id")
-    user: User = reference(id="user_id")
+    user: User | None = reference(id="user_id")
 
 
 @strawberry.type(description="The newest notifications of a user.")
@@ -48,7 +48,7 @@ class User:
     """Another subgraph's entity, with its notifications."""
 
     id: strawberry.ID
-    notifications: NotificationList = batched(
+    notifications: NotificationList | None = batched(
         resolve.notifications_by_user,
         key="id",
         description="What the user was told, newest first.",
@@ -68,7 +68,7 @@ class Query:
 class Mutation:
     """What can be done with notifications."""
 
-    mark_notification_read: Notification = resolved(
+    mark_notification_read: Notification | None = resolved(
         resolve.mark_read,
         description="Mark a notification as read.",
         directives=[Authenticated()],

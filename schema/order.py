@@ -34,7 +34,7 @@ def _money(cents: int, currency: str) -> dict[str, Any]:
 class OrderItem:
     """One line of an order."""
 
-    product: Product = reference(id="product_id")
+    product: Product | None = reference(id="product_id")
     quantity: int
     unit_price: Money = computed(
         _euros, reads=("unit_price_cents",), description="At the time of the order."
@@ -56,7 +56,7 @@ class Order:
     note: str | None = strawberry.federation.field(directives=[Authenticated()])
     created_at: datetime
     delivered_at: datetime | None
-    user: User = reference(id="user_id")
+    user: User | None = reference(id="user_id")
 
 
 @strawberry.type(description="An order in a list, and the cursor after it.")
@@ -82,7 +82,7 @@ class User:
     """Another subgraph's entity, with its orders."""
 
     id: strawberry.ID
-    orders: OrderConnection = batched(
+    orders: OrderConnection | None = batched(
         resolve.orders_by_user,
         key="id",
         description="What the user bought, newest first.",
@@ -101,7 +101,7 @@ class Query:
 class Mutation:
     """What can be done with orders."""
 
-    create_order: Order = resolved(
+    create_order: Order | None = resolved(
         resolve.create_order,
         description="Order products for a user.",
         directives=[

@@ -108,7 +108,7 @@ class Query:
     product: Product | None = resolved(
         resolve.product_by_id, description="One product."
     )
-    products: ProductConnection = resolved(
+    products: ProductConnection | None = resolved(
         resolve.products,
         description="The catalogue, by category or by words in name and description.",
     )

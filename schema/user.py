@@ -66,7 +66,7 @@ class Query:
     """What can be asked of users."""
 
     user: User | None = resolved(resolve.user_by_id, description="One user.")
-    users: UserConnection = resolved(
+    users: UserConnection | None = resolved(
         resolve.users,
         description="Users by the time they joined; `search` looks in names.",
     )
@@ -79,7 +79,7 @@ class Query:
 class Mutation:
     """What can be changed about users."""
 
-    update_profile: User = resolved(
+    update_profile: User | None = resolved(
         resolve.update_profile,
         description="Change a profile.",
         directives=[Authenticated(), RateLimit(limit=30, window="1m")],
