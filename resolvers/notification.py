@@ -31,7 +31,11 @@ class NotificationKind(enum.Enum):
     ACCOUNT = pb.NOTIFICATION_KIND_ACCOUNT
 
 
-service = grpc_source("notification", NotificationServiceStub)
+service = grpc_source(
+    "notification",
+    NotificationServiceStub,
+    idempotent={"GetNotifications", "ListByUsers"},
+)
 
 
 @loader(max_batch=200, shared=True)
@@ -77,9 +81,7 @@ async def mark_read(
     id: strawberry.ID,  # noqa: A002 - the argument's name
 ) -> pb.Notification:
     """Mark a notification as read."""
-    row: pb.Notification = await service.MarkRead(
-        pb.MarkReadRequest(id=id), context
-    )
+    row: pb.Notification = await service.MarkRead(pb.MarkReadRequest(id=id), context)
     return row
 
 

@@ -20,7 +20,9 @@ __all__ = [
     "orders_by_user",
 ]
 
-service = grpc_source("order", OrderServiceStub)
+service = grpc_source(
+    "order", OrderServiceStub, idempotent={"GetOrders", "ListByUsers"}
+)
 
 
 @strawberry.enum(description="How far an order has come.")
