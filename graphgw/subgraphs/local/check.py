@@ -19,7 +19,12 @@ from strawberry.types.base import get_object_definition
 from graphgw.errors import Problem
 from graphgw.subgraphs.local.fields import Batched, Computed, Reference, Resolved
 from graphgw.subgraphs.local.key_fields import key_paths
-from graphgw.subgraphs.local.schema import field_definition, is_plain
+from graphgw.subgraphs.local.schema import (
+    NO_DEFAULT,
+    default_of,
+    field_definition,
+    is_plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +39,7 @@ __all__ = ["check_subgraph"]
 Declared: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
 _BATCH = "async def(keys, context, *, arguments) -> list"
-_RESOLVER = "async def(context, *, arguments)"
+_RESOLVER = "async def(context, *, arguments) -> row"
 _BATCH_POSITIONS = 2
 
 
@@ -44,9 +49,14 @@ def check_subgraph(schema: LocalSchema) -> list[Problem]:
     for declared in schema.core.type_map.values():
         if not isinstance(declared, Declared) or declared.name.startswith("_"):
             continue
+        roots = schema.root_types()
         for name, core_field in declared.fields.items():
             if not name.startswith("_"):
                 problems += _check_field(schema, declared, name, core_field)
+                if declared in roots and _has_no_answer(core_field):
+                    where = f"{declared.name}.{name}"
+                    mend = f"write resolved({_RESOLVER})"
+                    problems.append(Problem("nothing answers this field", where, mend))
         if _resolvable_keys(declared):
             problems += _check_entity(schema, declared)
     problems += _check_loaders(schema)
@@ -267,6 +277,10 @@ def _resolvable_keys(declared: Declared) -> list[str]:
 
 def _roots(key: str) -> set[str]:
     return {path[0] for path in key_paths(key)}
+
+
+def _has_no_answer(core_field: GraphQLField) -> bool:
+    return is_plain(core_field) and default_of(core_field) is NO_DEFAULT
 
 
 def _is_external(core_field: GraphQLField) -> bool:

@@ -20,7 +20,7 @@ from graphql import (
 
 from graphgw.errors import PlanningError
 from graphgw.federation.selection import Field, Fragment
-from graphgw.subgraphs.local.arguments import compile_arguments
+from graphgw.subgraphs.local.arguments import NO_ARGUMENTS, compile_arguments
 from graphgw.subgraphs.local.fields import (
     Batched,
     Computed,
@@ -42,7 +42,7 @@ from graphgw.subgraphs.local.program import (
     ReferenceRead,
     ResolvedCall,
 )
-from graphgw.subgraphs.local.schema import is_plain
+from graphgw.subgraphs.local.schema import default_of, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -328,6 +328,12 @@ class Compiler:
                     (schema.field_named(target, key) or key, r) for key, r in pairs
                 )
                 return ReferenceRead(tuple((key, path(row)) for key, row in named))
+        if is_plain(core_field) and parent in schema.root_types():
+
+            def default(_context: object) -> Any:
+                return default_of(core_field)
+
+            return ResolvedCall(default, NO_ARGUMENTS)
         if is_plain(core_field):
             return PlainRead(schema.plain_path(field.name, core_field))
         resolve = core_field.subscribe or core_field.resolve

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -16,7 +17,15 @@ from graphgw.subgraphs.local.program import ReadPath
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["REPRESENTATION", "Read", "RowKind", "Scope", "kind_of", "raw_text"]
+__all__ = [
+    "REPRESENTATION",
+    "Read",
+    "RowKind",
+    "Scope",
+    "kind_of",
+    "raw_text",
+    "walker",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,8 @@ class Scope:
         for name, known in self.names.items():
             if known is value:
                 return name
-        name = f"{hint or getattr(value, '__name__', 'value')}_{len(self.names)}"
+        # Two underscores keep clear of the functions that use the scope.
+        name = f"{hint or getattr(value, '__name__', 'value')}__{len(self.names)}"
         self.names[name] = value
         return name
 
@@ -84,6 +94,13 @@ class RowKind(Protocol):
                 value becomes one.
         """
         ...
+
+
+def attribute(text: str, name: str) -> str:
+    """Return an expression for an attribute, whatever its name."""
+    if name.isidentifier() and not iskeyword(name):
+        return f"{text}.{name}"
+    return f"getattr({text}, {name!r})"
 
 
 def raw_text(read: Read, scope: Scope) -> str:
@@ -173,8 +190,8 @@ class ObjectRows:
         """Return an attribute, or a walk where the path is longer."""
         del must
         names = path.attribute if self.is_strawberry else path.row
-        if len(names) == 1 and names[0].isidentifier():
-            return Read(f"row.{names[0]}")
+        if len(names) == 1:
+            return Read(attribute("row", names[0]))
         return Read(f"{scope.add(walker(names, enum), 'walk')}(row)")
 
 
@@ -217,11 +234,11 @@ class MessageRows:
             if step is None or step.message_type is None or _is_repeated(step):
                 return Read(f"{scope.add(walker(path.row, enum), 'walk')}(row)")
             guards.append(f"{text}.HasField({name!r})")
-            text, descriptor = f"{text}.{name}", step.message_type
+            text, descriptor = attribute(text, name), step.message_type
         found = descriptor.fields_by_name.get(last)
+        value = attribute(text, last)
         if found is None:
-            return Read(f"{text}.{last}")
-        value = f"{text}.{last}"
+            return Read(value)
         if _is_repeated(found):
             return _repeated(found, value, guards, scope, enum)
         if found.has_presence:

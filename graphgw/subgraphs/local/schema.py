@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import MISSING, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import (
     GraphQLID,
@@ -31,9 +31,19 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.cache_rules import CacheRule
     from graphgw.subgraphs.local.fields import Binding, EntityKey
 
-__all__ = ["LocalSchema", "core_schema_of", "field_definition", "is_plain"]
+__all__ = [
+    "NO_DEFAULT",
+    "LocalSchema",
+    "core_schema_of",
+    "default_of",
+    "field_definition",
+    "is_plain",
+]
 
 _DEFINITION = "strawberry-definition"
+
+NO_DEFAULT: Final = object()
+"""What a field without a default has."""
 
 
 def core_schema_of(schema: Schema) -> GraphQLSchema:
@@ -64,6 +74,12 @@ class LocalSchema:
         """Return an object type, ``None`` where the subgraph has none of that name."""
         found = self.core.get_type(name)
         return found if isinstance(found, GraphQLObjectType) else None
+
+    def root_types(self) -> tuple[GraphQLObjectType, ...]:
+        """Return the query, mutation and subscription types that there are."""
+        core = self.core
+        roots = (core.query_type, core.mutation_type, core.subscription_type)
+        return tuple(root for root in roots if root is not None)
 
     def binding(self, core_field: GraphQLField) -> Binding | None:
         """Return where the value of a field comes from."""
@@ -213,8 +229,24 @@ class LocalSchema:
         return convert
 
 
+def default_of(core_field: GraphQLField) -> Any:
+    """Return what a field is without a row: its default, or ``NO_DEFAULT``."""
+    definition = field_definition(core_field)
+    if definition.default is not MISSING:
+        return definition.default
+    factory: Any = definition.default_factory
+    return NO_DEFAULT if factory is MISSING else factory()
+
+
 def is_plain(core_field: GraphQLField) -> bool:
-    """Tell whether a field's value is read from its row."""
-    binding = binding_of(field_definition(core_field))
+    """Tell whether a field's value is read from its row and nothing else is done.
+
+    A field with permissions or other extensions is not plain: Strawberry marks its
+    wrapper as a default resolver all the same.
+    """
+    definition = field_definition(core_field)
+    if not definition.is_basic_field:
+        return False
+    binding = binding_of(definition)
     is_default = getattr(core_field.resolve, "_is_default", False)
     return isinstance(binding, Sourced) or (binding is None and bool(is_default))

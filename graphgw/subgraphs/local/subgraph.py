@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from strawberry.federation import Schema
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from graphgw.errors import ConfigurationError, Problem
@@ -17,6 +18,7 @@ from graphgw.subgraphs.local.prepared import (
     PreparedQuery,
     PreparedStream,
 )
+from graphgw.subgraphs.local.rows import walker
 from graphgw.subgraphs.local.schema import LocalSchema, core_schema_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,24 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.protocol import PreparedFetch
 
 __all__ = ["Subgraph"]
+
+
+class SchemaOptions(TypedDict, total=False):
+    """What else ``strawberry.federation.Schema`` may be told."""
+
+    config: StrawberryConfig
+    directives: Iterable[type]
+    federation_version: str
+    scalar_overrides: dict[object, Any]
+    schema_directives: Iterable[object]
+
+
+_KNOWN: Final = frozenset(SchemaOptions.__annotations__) | {
+    "mutation",
+    "query",
+    "subscription",
+    "types",
+}
 
 
 class Subgraph:
@@ -41,8 +61,8 @@ class Subgraph:
         entities: How entities are loaded: one ``by`` or a list of them.
         rows: The object type of every row of a class, for interfaces and unions.
         url: Where the subgraph can also be reached, for its record in the supergraph.
-        options: Passed on to ``strawberry.federation.Schema``, such as
-            ``scalar_overrides``, ``schema_directives``, ``federation_version``.
+        **options: As for ``strawberry.federation.Schema``; its extensions and
+            exception handlers do not run here and are refused.
 
     Raises:
         ConfigurationError: The types do not fit together; tells every problem.
@@ -65,7 +85,7 @@ class Subgraph:
         entities: Mapping[type, EntityKey | Sequence[EntityKey]] | None = None,
         rows: Mapping[type, type] | None = None,
         url: str = "",
-        **options: Any,
+        **options: Unpack[SchemaOptions],
     ) -> None:
         self.name = name
         self.url = url
@@ -129,8 +149,21 @@ class Subgraph:
 
 
 def _build(name: str, options: dict[str, Any]) -> Schema:
+    where = f"subgraph {name}"
+    unknown = sorted(options.keys() - _KNOWN)
+    if unknown:
+        problems = [
+            Problem(f'"{option}" has no effect here', where) for option in unknown
+        ]
+        raise ConfigurationError(problems)
+    options.setdefault("config", StrawberryConfig(default_resolver=_read_plain))
     try:
         return Schema(**options)
     except Exception as error:
         # Strawberry reports by exceptions of many classes, one problem at a time.
-        raise ConfigurationError([Problem(str(error), f"subgraph {name}")]) from error
+        raise ConfigurationError([Problem(str(error), where)]) from error
+
+
+def _read_plain(row: Any, name: str) -> Any:
+    """Read a field that Strawberry resolves itself, from rows of any kind."""
+    return walker((name,))(row)

@@ -179,3 +179,22 @@ def test_what_strawberry_refuses_names_the_subgraph():
 
     assert where == "subgraph shop"
     assert "thing" in message
+
+
+def test_a_root_field_is_answered_by_something():
+    @strawberry.type
+    class Forgotten:
+        version: str
+
+    assert refusal_of(query=Forgotten) == [
+        ("Query.version", "nothing answers this field")
+    ]
+
+
+def test_what_strawberry_would_run_and_programs_do_not_is_refused():
+    found = refusal_of(query=Query, extensions=[object], exception_handlers=[])
+
+    assert found == [
+        ("subgraph bad", '"exception_handlers" has no effect here'),
+        ("subgraph bad", '"extensions" has no effect here'),
+    ]

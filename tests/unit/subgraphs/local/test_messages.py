@@ -52,6 +52,7 @@ def build_messages():
             ("numbers", TYPES.TYPE_INT64, None, 3),
             ("created_at", TYPES.TYPE_MESSAGE, ".google.protobuf.Timestamp", 1),
             ("seen_at", TYPES.TYPE_MESSAGE, ".google.protobuf.Timestamp", 3),
+            ("from", TYPES.TYPE_STRING, None, 1),
             ("nickname", TYPES.TYPE_MESSAGE, ".google.protobuf.StringValue", 1),
         ],
         1,
@@ -126,6 +127,7 @@ class Order:
     numbers: list[int | None] | None
     created_at: datetime | None
     seen_at: list[datetime]
+    sender: str = sourced("from")
     nickname: str | None
     note: str | None
     must_note: str = sourced("note")
@@ -156,6 +158,7 @@ def full():
         numbers=[1, 2],
         note="n",
         counts={"x": 1},
+        **{"from": "me"},
     )
     order.price.amount = 250
     order.fees.add(amount=1)
@@ -181,6 +184,7 @@ FULL = {
     "numbers": [1, 2],
     "createdAt": "2026-11-24T10:00:00+00:00",
     "seenAt": ["2026-01-01T00:00:00+00:00"],
+    "sender": "me",
     "nickname": "nick",
     "note": "n",
     "counts": {"x": 1},
@@ -201,6 +205,7 @@ UNSET = {
     "numbers": [],
     "createdAt": None,
     "seenAt": [],
+    "sender": "",
     "nickname": None,
     "note": None,
     "counts": {},

@@ -1,7 +1,9 @@
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 import strawberry
+from strawberry.permission import BasePermission
 from strawberry.types import Info
 
 from graphgw import ResolverError, Subgraph, computed, resolved
@@ -120,6 +122,62 @@ async def test_root_fields_may_be_methods(ask, subgraph):
         "v": "x 1",
         "__typename": "Query",
     }
+
+
+async def test_a_root_field_with_a_default_is_its_default(ask):
+    @strawberry.type
+    class Query:
+        version: str = "1"
+        tags: list[str] = strawberry.field(default_factory=lambda: ["a"])
+
+    result = await ask(Subgraph("defaults", query=Query), "{ version tags }")
+
+    assert result.data == {"version": "1", "tags": ["a"]}
+
+
+class OnlyForAnn(BasePermission):
+    message = "not yours"
+
+    def has_permission(self, source, info, **_arguments):
+        del info
+        return "ann" in str(source)
+
+
+@dataclass
+class AccountRow:
+    owner: str
+    balance: int
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda **row: row, id="dict"),
+        pytest.param(AccountRow, id="dataclass"),
+    ],
+)
+async def test_permission_classes_guard_plain_fields_of_every_row(ask, make):
+    async def find_accounts(_context):
+        return [make(owner="ann", balance=1), make(owner="bob", balance=2)]
+
+    @strawberry.type
+    class Account:
+        owner: str
+        balance: int | None = strawberry.field(permission_classes=[OnlyForAnn])
+
+    @strawberry.type
+    class Query:
+        accounts: list[Account] = resolved(find_accounts)
+
+    result = await ask(
+        Subgraph("accounts", query=Query), "{ accounts { owner balance } }"
+    )
+
+    assert result.data["accounts"] == [
+        {"owner": "ann", "balance": 1},
+        {"owner": "bob", "balance": None},
+    ]
+    assert [e.path for e in result.errors] == [("accounts", 1, "balance")]
 
 
 async def test_computed_fields_are_worked_out_from_their_row(ask, subgraph):

@@ -40,9 +40,13 @@ async def ticks(_context, *, to: int) -> AsyncGenerator[dict, None]:
         CALLS.append("closed")
 
 
+async def hello_to(_context):
+    return "x"
+
+
 @strawberry.type
 class Query:
-    hello: str = "x"
+    hello: str = resolved(hello_to)
 
 
 @strawberry.type

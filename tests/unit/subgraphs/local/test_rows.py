@@ -270,3 +270,27 @@ async def test_values_that_do_not_fit_show_no_more_than_plain_values(ask):
     result = await ask(serve(row), "{ items { unitPrice status } }")
 
     assert [e.message for e in result.errors] == ["Int cannot represent value: <dict>"]
+
+
+async def test_names_of_types_keep_clear_of_generated_names(ask):
+    @strawberry.enum(name="input")
+    class Input(Enum):
+        A = 1
+
+    async def find_thing(_context):
+        return {"input": 1, "parts": [{"code": "c"}]}
+
+    @strawberry.type
+    class Thing:
+        input: Input
+        parts: list[Part]
+
+    @strawberry.type
+    class Query:
+        thing: Thing = resolved(find_thing)
+
+    result = await ask(
+        Subgraph("names", query=Query), "{ thing { input parts { code } } }"
+    )
+
+    assert result.data == {"thing": {"input": "A", "parts": [{"code": "c"}]}}
