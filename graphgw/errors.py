@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ERROR_CODES",
     "BadRequestError",
-    "BodyTooLargeError",
     "BadUserInputError",
+    "BodyTooLargeError",
     "CompositionError",
     "ConfigurationError",
     "CostError",

@@ -56,7 +56,9 @@ def _modules(folder: str) -> list[Path]:
 
 
 def _engine() -> list[Path]:
-    return [path for path in _modules("graphgw") if path != ROOT / "graphgw/__init__.py"]
+    return [
+        path for path in _modules("graphgw") if path != ROOT / "graphgw/__init__.py"
+    ]
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -102,7 +102,8 @@ class _Reader:
         return yaml.safe_load(text)
 
     def _variable(self, found: re.Match[str], node: yaml.Node) -> str:
-        name, default = found[1], found[2]
+        name = found[1]
+        default: str | None = found[2]
         value = self._environ.get(name, default)
         if value is None:
             self._report(

@@ -140,9 +140,9 @@ def test_a_token_opens_what_its_scopes_allow(gateway: RunningGateway, token: str
     "broken",
     [
         pytest.param(lambda token: token[:-4] + "AAAA", id="signature"),
-        pytest.param(lambda token: "nonsense", id="no-token"),
+        pytest.param(lambda _: "nonsense", id="no-token"),
         pytest.param(
-            lambda token: jwt.encode(
+            lambda _: jwt.encode(
                 {"iss": "graphgw-dev", "sub": "u1", "exp": 4102444800},
                 "x" * 32,
                 algorithm="HS256",
@@ -150,7 +150,7 @@ def test_a_token_opens_what_its_scopes_allow(gateway: RunningGateway, token: str
             id="hs256",
         ),
         pytest.param(
-            lambda token: mint("", "--expires", "1s", "--issuer", "someone-else"),
+            lambda _: mint("", "--expires", "1s", "--issuer", "someone-else"),
             id="issuer",
         ),
     ],
