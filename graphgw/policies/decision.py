@@ -31,11 +31,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Refused selections, headers for the answer, or one refusal of everything."""
+    """Refused selections, headers for the answer, or one refusal of everything.
+
+    ``invalidates`` are the tags of cached values that the operation changes.
+    """
 
     refusals: tuple[Refusal, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     refusal: RequestError | None = None
+    invalidates: tuple[str, ...] = ()
 
 
 ALLOWED: Final = Decision()
@@ -71,4 +75,5 @@ def combine(first: Decision, second: Decision) -> Decision:
         refusals=first.refusals + second.refusals,
         headers=first.headers + second.headers,
         refusal=first.refusal or second.refusal,
+        invalidates=first.invalidates + second.invalidates,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import threading
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from graphgw.errors import (
     ConfigurationError,
+    CostError,
     Problem,
     RateLimitedError,
     UnauthenticatedError,
@@ -17,13 +19,16 @@ from graphgw.federation.selection import Field
 from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
+from graphgw.policies.cache_invalidation import find_invalidations, find_tags
+from graphgw.policies.cost import CostModel, estimate_cost
 from graphgw.policies.decision import ALLOWED, Decision, Outcome, Refusal
 from graphgw.policies.guards import build_guards
-from graphgw.policies.rate_limit import RateLimitPolicy
+from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy
 from graphgw.policies.rate_rules import RateRules
 from graphgw.policies.response_cache_control import NO_STORE, compute_cache_control
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.stores.memory import MemoryStore
+from graphgw.stores.protocol import StoreError
 from graphgw.telemetry.events import SelectionRefused
 from graphgw.types import SYSTEM_CLOCK, Clock
 
@@ -35,9 +40,10 @@ if TYPE_CHECKING:
     from graphgw.federation.selection import Selections
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.policies.cache_invalidation import Invalidation
+    from graphgw.policies.cost import CostProgram
     from graphgw.policies.guards import Guards
     from graphgw.policies.rate_limit import Exhausted, RateLimits
-    from graphgw.policies.response_cache_control import ResponseCacheControl
     from graphgw.policies.settings import PolicyFunction, Switch
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject, Principal
@@ -90,13 +96,26 @@ class PolicySet:
         self._auth_policy = AuthPolicy(
             functions, policy_timeout=self._auth.policy_timeout
         )
+        self._store = store or MemoryStore(clock=clock)
         self._rate_policy = RateLimitPolicy(
-            self._settings.rate_limit, store or MemoryStore(clock=clock), clock
+            self._settings.rate_limit, self._store, clock
         )
         self._enforced = self._names_at("enforce")
         self._shadowed = self._names_at("shadow")
-        self._has_rules = not (self._auth_rules.is_empty and self._rate_rules.is_empty)
-        self._has_hints = _has_hints(supergraph)
+        self._has_hints = _has(supergraph, "cacheControl")
+        self._has_rules = not (
+            self._auth_rules.is_empty
+            and self._rate_rules.is_empty
+            and not _has(supergraph, "cacheInvalidation")
+        )
+        cost = self._settings.cost
+        self._cost_model: CostModel | None = None
+        if cost.limit is not None and cost.switch != "off":
+            self._cost_model = CostModel(supergraph, list_size=cost.list_size)
+        self._decides_always = self._cost_model is not None or (
+            self._rate_policy.operation_rule is not None
+            and self._settings.rate_limit.switch != "off"
+        )
         self._lock = threading.Lock()
         self._known: BoundedCache[str, _Known] = BoundedCache(
             max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
@@ -108,9 +127,12 @@ class PolicySet:
 
     def is_open(self, operation: Operation) -> bool:
         """Tell whether there is nothing to decide."""
-        if self._rate_policy.operation_rule is not None:
+        if self._decides_always:
             return False
-        return not self._has_rules or not self._know(operation).guards.guards
+        if not self._has_rules:
+            return True
+        known = self._know(operation)
+        return not known.guards.guards and not known.invalidations
 
     def guards_for(self, operation: Operation) -> Guards:
         """Return the guarded selections of an operation."""
@@ -126,23 +148,36 @@ class PolicySet:
             operation: The normalized operation.
             variables: JSON input values by name, literals included.
         """
-        guards = self.guards_for(operation)
+        known = self._know(operation)
+        guards = known.guards
         refusals, absent = await self._decide_auth(context, guards, variables)
         if refusals and self._auth.mode == "reject":
             return Decision(refusal=_reject(context.principal, refusals))
-        switch = self._settings.rate_limit.switch
-        draws = guards.has_limits or self._rate_policy.operation_rule is not None
-        if switch == "off" or not draws:
-            return Decision(tuple(refusals)) if refusals else ALLOWED
-        limits = await self._rate_policy.decide(context, guards, variables, absent)
-        if switch == "shadow":
-            return Decision(tuple(refusals)) if refusals else ALLOWED
-        return self._limit(context, operation, guards, refusals, limits)
+        too_expensive = self._decide_cost(context, known, variables, refusals)
+        if too_expensive is not None:
+            return Decision(refusal=too_expensive)
+        limits = await self._decide_rate(context, guards, variables, absent)
+        decision = self._limit(context, operation, guards, refusals, limits)
+        if known.invalidations and decision.refusal is None:
+            refused = {refusal.selection for refusal in decision.refusals}
+            tags = find_tags(known.invalidations, variables, refused)
+            return replace(decision, invalidates=tags)
+        return decision
 
     async def settle(
         self, context: RequestContext, decision: Decision, outcome: Outcome
     ) -> None:
-        """Account for what ran; nothing is owed back today."""
+        """Drop the cached values that a mutation has changed.
+
+        They are dropped after a failure too: nobody knows how far it came.
+        """
+        del context, outcome
+        if decision.invalidates:
+            try:
+                await self._store.invalidate(decision.invalidates)
+            except StoreError:
+                # The cache is as unreachable as its invalidation.
+                return
 
     def response_headers(
         self, operation: Operation, *, has_errors: bool, principal: Principal
@@ -184,6 +219,43 @@ class PolicySet:
             )
         return refusals, _with_inner(guards, frozenset(broken))
 
+    def _decide_cost(
+        self,
+        context: RequestContext,
+        known: _Known,
+        variables: JSONObject,
+        refusals: list[Refusal],
+    ) -> CostError | None:
+        limit = self._settings.cost.limit
+        if known.cost is None or limit is None:
+            return None
+        refused = frozenset(refusal.selection for refusal in refusals)
+        cost = estimate_cost(known.cost, variables, refused)
+        if cost <= limit:
+            return None
+        is_shadow = self._settings.cost.switch == "shadow"
+        context.observer.observe(
+            SelectionRefused("operation", CostError.code, is_shadow=is_shadow)
+        )
+        if is_shadow:
+            return None
+        message = f"The estimated cost of {cost} is more than the limit of {limit}."
+        return CostError(message, extensions={"cost": cost, "limit": limit})
+
+    async def _decide_rate(
+        self,
+        context: RequestContext,
+        guards: Guards,
+        variables: JSONObject,
+        absent: frozenset[int],
+    ) -> RateLimits:
+        switch = self._settings.rate_limit.switch
+        draws = guards.has_limits or self._rate_policy.operation_rule is not None
+        if switch == "off" or not draws:
+            return NO_LIMITS
+        limits = await self._rate_policy.decide(context, guards, variables, absent)
+        return NO_LIMITS if switch == "shadow" else limits
+
     def _limit(
         self,
         context: RequestContext,
@@ -192,6 +264,8 @@ class PolicySet:
         refusals: list[Refusal],
         limits: RateLimits,
     ) -> Decision:
+        if limits is NO_LIMITS:
+            return Decision(tuple(refusals)) if refusals else ALLOWED
         if limits.operation is not None:
             error = _rate_error(limits.operation)
             return Decision(headers=limits.headers, refusal=error)
@@ -229,32 +303,38 @@ class PolicySet:
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            guards = build_guards(
-                operation, self._supergraph, self._auth_rules, self._rate_rules
-            )
-            control = (
-                compute_cache_control(operation, self._supergraph)
-                if self._has_hints
-                else None
-            )
-            known = _Known(guards, control)
-            size = _GUARD_BYTES * (1 + len(guards.guards))
+            known = self._find(operation)
+            size = _GUARD_BYTES * (1 + len(known.guards.guards))
             with self._lock:
                 self._known.put(key, known, size)
         return known
 
+    def _find(self, operation: Operation) -> _Known:
+        supergraph = self._supergraph
+        guards = build_guards(operation, supergraph, self._auth_rules, self._rate_rules)
+        headers: tuple[tuple[str, str], ...] = ()
+        if self._has_hints:
+            control = compute_cache_control(operation, supergraph)
+            if control is not None:
+                # A guarded answer depends on who asks, whatever its parts declare.
+                control = control.as_private() if guards.auth else control
+                headers = control.headers()
+        return _Known(
+            guards,
+            headers,
+            self._cost_model.prepare(operation) if self._cost_model else None,
+            find_invalidations(operation, supergraph),
+        )
 
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What depends on an operation alone."""
 
-    __slots__ = ("guards", "headers")
-
-    def __init__(self, guards: Guards, control: ResponseCacheControl | None) -> None:
-        self.guards = guards
-        self.headers: tuple[tuple[str, str], ...] = ()
-        if control is not None:
-            # A guarded answer depends on who asks, whatever its parts declare.
-            self.headers = (control.as_private() if guards.auth else control).headers()
+    guards: Guards
+    headers: tuple[tuple[str, str], ...]
+    cost: CostProgram | None
+    invalidations: tuple[Invalidation, ...]
 
 
 def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:
@@ -320,11 +400,9 @@ def _rate_error(exhausted: Exhausted) -> RateLimitedError:
     )
 
 
-def _has_hints(supergraph: Supergraph) -> bool:
+def _has(supergraph: Supergraph, name: str) -> bool:
     return any(
-        applied.name == "cacheControl"
-        for rules in supergraph.rules.values()
-        for applied in rules
+        applied.name == name for rules in supergraph.rules.values() for applied in rules
     )
 
 

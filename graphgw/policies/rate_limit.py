@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphgw.stores.protocol import Store
     from graphgw.types import Clock, JSONObject, Principal
 
-__all__ = ["Exhausted", "RateLimitPolicy", "RateLimits"]
+__all__ = ["NO_LIMITS", "Exhausted", "RateLimitPolicy", "RateLimits"]
 
 _CLOSED_RETRY: Final = 1.0
 _OPERATION: Final = "operation"
@@ -48,6 +48,9 @@ class RateLimits:
     refused: dict[int, Exhausted]
     operation: Exhausted | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+
+NO_LIMITS: Final = RateLimits({})
 
 
 class RateLimitPolicy:

@@ -30,11 +30,12 @@ extend schema
     "@interfaceObject", "@context", "@fromContext", "@cost", "@listSize",
     "@composeDirective"])
   @link(url: "https://graphgw.dev/policies/v0.1", import: ["@rateLimit", "@allowIps",
-    "@cacheControl", "@cacheTag", "@owner", "@rowPolicy"])
+    "@cacheControl", "@cacheTag", "@cacheInvalidation", "@owner", "@rowPolicy"])
   @composeDirective(name: "@rateLimit")
   @composeDirective(name: "@allowIps")
   @composeDirective(name: "@cacheControl")
   @composeDirective(name: "@cacheTag")
+  @composeDirective(name: "@cacheInvalidation")
   @composeDirective(name: "@owner")
   @composeDirective(name: "@rowPolicy")
 directive @rateLimit(limit: Int!, window: String!, key: [policies__RateKey!],
@@ -45,6 +46,7 @@ directive @cacheControl(maxAge: Int, scope: policies__CacheControlScope,
   inheritMaxAge: Boolean, swr: Int, staleIfError: Int, vary: [String!]) repeatable
   on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
 directive @cacheTag(format: String!) repeatable on FIELD_DEFINITION | OBJECT
+directive @cacheInvalidation(tags: [String!]!) repeatable on FIELD_DEFINITION
 directive @owner(field: String!, claim: String, orScopes: [[String!]!]) repeatable
   on FIELD_DEFINITION | OBJECT
 directive @rowPolicy(name: String!) repeatable on FIELD_DEFINITION | OBJECT
