@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import errno
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.text import Text
 from watchfiles import awatch
 
+from graphgw.cli.child import Child
 from graphgw.cli.token import ensure_key_pair
 from graphgw.config.load import load_settings
 from graphgw.config.settings import DevProcess
 from graphgw.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
     from watchfiles import Change
 
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _COLOURS: Final = ("cyan", "magenta", "yellow", "blue", "green", "red")
-_WATCHED: Final = (".py", ".yaml", ".graphql")
-_UNWATCHED: Final = {".venv", ".git", "node_modules", "tests", "__pycache__"}
+_WATCHED: Final = (".py", ".yaml", ".yml", ".graphql")
+_UNWATCHED: Final = frozenset(
+    ("node_modules", "tests", "docs", "benchmarks", "__pycache__", "build", "dist")
+)
 _START_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 5.0
-_MAX_PAUSE: Final = 10.0
+_LOOK_SECONDS: Final = 0.1
+_ANSWER_SECONDS: Final = 2.0
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not listened on
 
 
 def run(
@@ -43,7 +47,9 @@ def run(
         "graphgw.yaml"
     ),
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
-    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The gateway's port; 0 takes a free one.")
+    ] = None,
     with_: Annotated[
         list[str] | None,
         typer.Option("--with", help="Also start this optional process."),
@@ -51,99 +57,44 @@ def run(
 ) -> None:
     """Run everything that a newcomer needs; Ctrl-C ends it."""
     settings = load_settings(config)
-    chosen = set(with_ or ())
-    wanted = tuple(p for p in settings.dev if not p.optional or p.name in chosen)
-    place = _Place(
-        host or settings.server.host,
-        settings.server.port if port is None else port,
-        config,
-    )
-    ensure_key_pair(config.parent / ".graphgw")
-    asyncio.run(_Console(settings, wanted, place).run())
+    processes = _choose(settings.dev, with_ or ())
+    listen = host or settings.server.host
+    number = settings.server.port if port is None else port
+    place = _Place(listen, number or _free_port(listen), config.resolve())
+    problems = list(_check_ports(processes, place))
+    if problems:
+        raise ConfigurationError(problems)
+    ensure_key_pair(place.folder / ".graphgw")
+    asyncio.run(_Console(settings, processes, place).run())
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """Where the gateway listens, and by which configuration."""
+
     host: str
     port: int
     config: Path
 
     @property
+    def folder(self) -> Path:
+        """The folder in which everything runs."""
+        return self.config.parent
+
+    @property
+    def near_host(self) -> str:
+        """The host by which this machine reaches the gateway."""
+        return _EVERYWHERE.get(self.host, self.host)
+
+    @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
-
-class _Child:
-    """A process that is started again when it ends by itself."""
-
-    def __init__(self, process: DevProcess, colour: str, console: Console) -> None:
-        self.name = process.name
-        self.port = process.port
-        self._command = process.command
-        self._environment = dict(process.environment)
-        self._colour = colour
-        self._console = console
-        self._process: asyncio.subprocess.Process | None = None
-        self._is_restarting = False
-
-    async def run(self) -> None:
-        """Run until cancelled; a process that dies comes back after a pause."""
-        pause = 0.5
-        try:
-            while True:
-                began = asyncio.get_running_loop().time()
-                code = await self._run_once()
-                if self._is_restarting:
-                    self._is_restarting = False
-                    continue
-                lived = asyncio.get_running_loop().time() - began
-                pause = 0.5 if lived > _MAX_PAUSE else min(pause * 2, _MAX_PAUSE)
-                self.say(f"ended with code {code}; starts again in {pause:g} s")
-                await asyncio.sleep(pause)
-        finally:
-            await self.stop()
-
-    async def _run_once(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        async for line in self._process.stdout:
-            self.say(line.decode(errors="replace").rstrip())
-        return await self._process.wait()
-
-    def say(self, line: str) -> None:
-        """Print one line under the process's name."""
-        prefix = Text(f"{self.name:>12} │ ", style=self._colour)
-        self._console.print(prefix + Text.from_ansi(line), soft_wrap=True)
-
-    async def restart(self) -> None:
-        """End the process; ``run`` starts it again at once."""
-        self._is_restarting = True
-        await self.stop()
-
-    async def stop(self) -> None:
-        """End the process, by force if it does not listen."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        host = f"[{self.near_host}]" if ":" in self.near_host else self.near_host
+        return f"http://{host}:{self.port}"
 
 
 class _Console:
+    """All processes, what they print, and when they end."""
+
     def __init__(
         self, settings: Settings, processes: Sequence[DevProcess], place: _Place
     ) -> None:
@@ -151,66 +102,94 @@ class _Console:
         self._settings = settings
         self._place = place
         self._backends = [
-            _Child(process, _COLOURS[i % len(_COLOURS)], self._console)
+            Child(process, _COLOURS[i % len(_COLOURS)], self._console, place.folder)
             for i, process in enumerate(processes)
         ]
-        self._gateway = _Child(_gateway_process(place), "bold green", self._console)
+        self._gateway = Child(
+            _gateway_process(place), "bold green", self._console, place.folder
+        )
 
     async def run(self) -> None:
         """Start everything, and end it on a signal."""
-        await self._check_ports()
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stopped.set)
+        tasks: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(child.run()) for child in self._backends]
-            tasks.append(group.create_task(self._start_gateway(group, tasks)))
+            tasks += (group.create_task(child.run()) for child in self._backends)
+            tasks.append(group.create_task(self._start(group, tasks)))
             await stopped.wait()
             self._console.print("\nstopping")
             for task in tasks:
                 task.cancel()
 
-    async def _start_gateway(
+    async def _start(
         self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]
     ) -> None:
-        ports = [child.port for child in self._backends if child.port is not None]
-        for port in ports:
-            await _wait_for_port("127.0.0.1", port)
+        """Start the gateway once the backends listen, and watch the sources."""
+        await asyncio.gather(*map(self._wait_for, self._backends))
         tasks.append(group.create_task(self._gateway.run()))
-        if await _wait_for_port(self._place.host, self._place.port):
-            self._greet()
-        tasks.append(group.create_task(self._reload()))
+        tasks += (group.create_task(watch) for watch in self._watches())
+        await self._greet()
 
-    async def _reload(self) -> None:
-        folder = self._place.config.resolve().parent
-        async for changes in awatch(folder, watch_filter=_is_source):
+    async def _wait_for(self, child: Child) -> None:
+        """Wait until a process listens; one that does not holds nobody up for long."""
+        if child.port is None:
+            return
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await _until_open("127.0.0.1", child.port)
+        except TimeoutError:
+            child.say(f"does not listen on port {child.port} yet")
+
+    async def _greet(self) -> None:
+        """Say where everything is, once the gateway has a graph to serve."""
+        place = self._place
+        await _until_ready(place.near_host, place.port)
+        lines = (
+            f"\n  GraphiQL   [bold]{place.url}/[/]",
+            f"  GraphQL    [bold]{place.url}{self._settings.server.path}[/]",
+            f"  Metrics    {place.url}/metrics",
+            f"  Health     {place.url}/health\n",
+        )
+        self._console.print("\n".join(lines), soft_wrap=True)
+
+    def _watches(self) -> Iterator[Coroutine[Any, Any, None]]:
+        folder = self._place.folder
+        yield self._reload([folder], recursive=False)
+        inner = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and path.name not in _UNWATCHED and path.name[0] != "."
+        ]
+        if inner:
+            yield self._reload(inner, recursive=True)
+
+    async def _reload(self, folders: Sequence[Path], *, recursive: bool) -> None:
+        async for changes in awatch(
+            *folders, watch_filter=_is_source, recursive=recursive
+        ):
             names = sorted({Path(path).name for _, path in changes})
             self._gateway.say(f"{', '.join(names)} changed: starting again")
             await self._gateway.restart()
 
-    def _greet(self) -> None:
-        url = self._place.url
-        print_ = self._console.print
-        print_(f"\n  GraphiQL   [bold]{url}/[/]")
-        print_(f"  GraphQL    [bold]{url}{self._settings.server.path}[/]")
-        print_(f"  Metrics    {url}/metrics")
-        print_(f"  Health     {url}/health\n")
 
-    async def _check_ports(self) -> None:
-        places = [(child.name, "127.0.0.1", child.port) for child in self._backends]
-        places.append(("gateway", self._place.host, self._place.port))
-        problems = [
-            Problem(
-                f"port {port} is taken",
-                where=name,
-                mend="end what listens there, or choose another port",
-            )
-            for name, host, port in places
-            if port is not None and await _is_open(host, port)
-        ]
-        if problems:
-            raise ConfigurationError(problems)
+def _choose(processes: Sequence[DevProcess], wanted: Sequence[str]) -> list[DevProcess]:
+    known = [process.name for process in processes]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            [
+                Problem(
+                    f'there is no process "{name}"',
+                    where="dev.processes",
+                    mend=f"known are: {', '.join(known) or 'none'}",
+                )
+                for name in unknown
+            ]
+        )
+    return [p for p in processes if not p.optional or p.name in wanted]
 
 
 def _gateway_process(place: _Place) -> DevProcess:
@@ -228,26 +207,93 @@ def _gateway_process(place: _Place) -> DevProcess:
 
 
 def _is_source(_: Change, path: str) -> bool:
-    parts = Path(path).parts
-    return path.endswith(_WATCHED) and _UNWATCHED.isdisjoint(parts)
+    return path.endswith(_WATCHED) and _UNWATCHED.isdisjoint(Path(path).parts)
 
 
-async def _wait_for_port(host: str, port: int) -> bool:
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + _START_SECONDS
-    while loop.time() < ends:
-        if await _is_open(host, port):
-            return True
-        await asyncio.sleep(0.05)
-    return False
+# Ports
 
 
-async def _is_open(host: str, port: int) -> bool:
+def _check_ports(processes: Sequence[DevProcess], place: _Place) -> Iterator[Problem]:
+    """Find ports that two processes want, or that others hold already."""
+    wanted = [(process.name, "127.0.0.1", process.port) for process in processes]
+    wanted.append(("gateway", place.host, place.port))
+    owners: dict[int, str] = {}
+    for name, host, port in wanted:
+        if port is None:
+            continue
+        if port in owners:
+            yield Problem(
+                f"port {port} is wanted by {owners[port]} too",
+                where=name,
+                mend="give it another port",
+            )
+            continue
+        owners[port] = name
+        message = _try_port(host, port)
+        if message is not None:
+            mend = "end what listens there, or choose another port"
+            if name == "gateway":
+                mend += ": graphgw dev --port 4001, or make run PORT=4001"
+            yield Problem(message, where=name, mend=mend)
+
+
+def _try_port(host: str, port: int) -> str | None:
+    """Return why nothing can listen at a port; ``None`` if something can."""
     try:
-        _, writer = await asyncio.open_connection(host, port)
-    except OSError:
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
+        with _listening(host, port):
+            return None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} is taken"
+        return f"cannot listen on {host}:{port}: {error.strerror}"
+
+
+def _free_port(host: str) -> int:
+    with contextlib.suppress(OSError), _listening(host, 0) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+    return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    return socket.create_server((host, port), family=_family(host))
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def _until_open(host: str, port: int) -> None:
+    """Return once something listens."""
+    while True:
+        with contextlib.suppress(OSError):
+            async with _connected(host, port):
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _until_ready(host: str, port: int) -> None:
+    """Return once a gateway says that it has a graph to serve."""
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            async with (
+                asyncio.timeout(_ANSWER_SECONDS),
+                _connected(host, port) as (reader, writer),
+            ):
+                writer.write(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                if b" 200 " in await reader.readline():
+                    return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    host: str, port: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
