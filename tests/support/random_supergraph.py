@@ -510,6 +510,10 @@ class RandomSupergraph:
         names = self.random.sample(fields, min(len(fields), self.random.randint(1, 2)))
         types = {name: self.schema.query_type.fields[name].type for name in names}
         inner = [f"{name} {self._selections(types[name], depth)}" for name in names]
+        inner = [
+            text.replace("{", "{ __typename", 1) if text.startswith("allI") else text
+            for text in inner
+        ]
         return "{ " + " ".join(inner) + " }"
 
     def _selections(self, type_: Any, depth: int) -> str:
@@ -526,7 +530,7 @@ class RandomSupergraph:
             for name in names:
                 inner = self._selections(self.schema.type_map[name], depth - 1)
                 parts.append(f"... on {name} {inner}")
-        if not is_object_type(named) or self.random.random() < 0.2:
+        if self.random.random() < 0.2:
             parts.append("__typename")
         parts += self._fields(named, depth)
         self.random.shuffle(parts)
