@@ -134,7 +134,8 @@ def _fetch_lines(fetch: Fetch, supergraph: Supergraph, margin: str) -> Iterator[
 def _input_lines(item: EntityInput, depth: int) -> Iterator[str]:
     margin = "  " * depth
     told = "" if item.types == (item.typename,) else f" as {item.typename}"
-    yield f"{margin}... on {' | '.join(item.types)}{told} {{"
+    types = " | ".join(item.types) or "any"
+    yield f"{margin}... on {types}{told} {{"
     yield print_selections((TYPENAME, *item.selections), depth + 1)
     yield margin + "}"
 
