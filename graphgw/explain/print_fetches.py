@@ -27,7 +27,7 @@ def print_fetches(plan: QueryPlan, supergraph: Supergraph) -> str:
         stages[fetch.id] = 1 + max((stages[id_] for id_ in fetch.after), default=0)
         lines += _lines(fetch, stages[fetch.id], supergraph)
     count, depth = len(plan.fetches), max(stages.values(), default=0)
-    return "\n".join([f"{count} fetches in {depth} stages", *lines]) + "\n"
+    return "\n".join([f"fetches: {count}, stages: {depth}", *lines]) + "\n"
 
 
 def _lines(fetch: Fetch, stage: int, supergraph: Supergraph) -> Iterator[str]:

@@ -142,7 +142,7 @@ async def test_paths_of_a_mutation_are_shown_for_each_subgraph_that_has_the_fiel
 async def test_fetches_say_what_each_waits_for():
     text = await text_of("fetches")
 
-    assert "3 fetches in 3 stages" in text
+    assert "fetches: 3, stages: 3" in text
     assert "1: order at users.nodes.@, stage 2, after 0\n  sends User { id }" in text
     assert ".items.@.product, stage 3, after 1\n  sends Product { id }" in text
 
