@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import (
     ConfigurationError,
     CostError,
     Problem,
     RateLimitedError,
-    UnauthenticatedError,
     UnauthorizedError,
 )
-from graphgw.federation.selection import Field
 from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
 from graphgw.policies.cache_invalidation import find_invalidations, find_tags
 from graphgw.policies.cost import CostModel, estimate_cost
-from graphgw.policies.decision import ALLOWED, Decision, Outcome, Refusal
+from graphgw.policies.decision import ALLOWED, Decision
 from graphgw.policies.guards import build_guards
+from graphgw.policies.policy_functions import import_policies
 from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy
 from graphgw.policies.rate_rules import RateRules
+from graphgw.policies.refusals import (
+    has_rest,
+    rate_limited,
+    refuse_everything,
+    unauthorized,
+    used_up,
+    with_inner,
+)
 from graphgw.policies.response_cache_control import NO_STORE, compute_cache_control
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.stores.memory import MemoryStore
@@ -33,18 +39,15 @@ from graphgw.telemetry.events import SelectionRefused
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from graphgw.context import RequestContext
-    from graphgw.errors import RequestError
-    from graphgw.federation.selection import Selections
     from graphgw.federation.supergraph import Supergraph
-    from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.operations.operation import Operation
     from graphgw.policies.cache_invalidation import Invalidation
     from graphgw.policies.cost import CostProgram
+    from graphgw.policies.decision import Outcome, Refusal
     from graphgw.policies.guards import Guards
-    from graphgw.policies.rate_limit import Exhausted, RateLimits
-    from graphgw.policies.settings import PolicyFunction, Switch
+    from graphgw.policies.rate_limit import RateLimits
+    from graphgw.policies.settings import Switch
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject, Principal
 
@@ -55,7 +58,6 @@ _OPERATION_BYTES: Final = 32 * 1024 * 1024
 _GUARD_BYTES: Final = 1000
 _AUTH_NAMES: Final = frozenset(("authenticated", "requiresScopes", "policy"))
 _ADDRESS_NAMES: Final = frozenset(("allowIps",))
-_UNAUTHORIZED: Final = "Unauthorized field or type"
 
 
 class PolicySet:
@@ -90,7 +92,7 @@ class PolicySet:
         self._auth_rules = close_over_requirements(supergraph)
         self._rate_rules = RateRules(supergraph)
         problems = [*self._rate_rules.problems, *_row_rules(supergraph)]
-        functions = _import_policies(self._auth.policies, problems)
+        functions = import_policies(self._auth.policies, problems)
         if problems:
             raise ConfigurationError(problems)
         self._auth_policy = AuthPolicy(
@@ -152,7 +154,7 @@ class PolicySet:
         guards = known.guards
         refusals, absent = await self._decide_auth(context, guards, variables)
         if refusals and self._auth.mode == "reject":
-            return Decision(refusal=_reject(context.principal, refusals))
+            return Decision(refusal=refuse_everything(context.principal, refusals))
         too_expensive = self._decide_cost(context, known, variables, refusals)
         if too_expensive is not None:
             return Decision(refusal=too_expensive)
@@ -208,16 +210,8 @@ class PolicySet:
         for index in sorted(broken):
             guard = guards.guards[index]
             _report(context, guard.coordinate, is_shadow=False)
-            refusals.append(
-                Refusal(
-                    guard.selection,
-                    guard.coordinate,
-                    _UNAUTHORIZED,
-                    UnauthorizedError.code,
-                    guard.path,
-                )
-            )
-        return refusals, _with_inner(guards, frozenset(broken))
+            refusals.append(unauthorized(guard))
+        return refusals, with_inner(guards, frozenset(broken))
 
     def _decide_cost(
         self,
@@ -267,27 +261,18 @@ class PolicySet:
         if limits is NO_LIMITS:
             return Decision(tuple(refusals)) if refusals else ALLOWED
         if limits.operation is not None:
-            error = _rate_error(limits.operation)
+            error = used_up(limits.operation)
             return Decision(headers=limits.headers, refusal=error)
         limited = []
         for index, exhausted in sorted(limits.refused.items()):
             guard = guards.guards[index]
             code = RateLimitedError.code
             context.observer.observe(SelectionRefused(guard.coordinate, code))
-            limited.append(
-                Refusal(
-                    guard.selection,
-                    guard.coordinate,
-                    _message(exhausted),
-                    code,
-                    guard.path,
-                    _extensions(exhausted),
-                )
-            )
+            limited.append(rate_limited(guard, exhausted))
         everything = [*refusals, *limited]
-        if limited and not _has_rest(operation, everything):
+        if limited and not has_rest(operation, everything):
             longest = max(limits.refused.values(), key=lambda e: e.retry_after)
-            return Decision(headers=limits.headers, refusal=_rate_error(longest))
+            return Decision(headers=limits.headers, refusal=used_up(longest))
         return Decision(tuple(everything), limits.headers)
 
     def _names_at(self, switch: Switch) -> frozenset[str]:
@@ -342,64 +327,6 @@ def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> Non
     context.observer.observe(SelectionRefused(coordinate, code, is_shadow=is_shadow))
 
 
-def _reject(principal: Principal, refusals: list[Refusal]) -> RequestError:
-    coordinates = sorted({refusal.coordinate for refusal in refusals})
-    extensions: dict[str, object] = {"coordinates": coordinates}
-    if not principal.is_authenticated:
-        return UnauthenticatedError(_UNAUTHORIZED, extensions=extensions)
-    return UnauthorizedError(_UNAUTHORIZED, extensions=extensions)
-
-
-def _with_inner(guards: Guards, refused: frozenset[int]) -> frozenset[int]:
-    """Return the refused guards and those that stand within them."""
-    found = set(refused)
-    for index, guard in enumerate(guards.guards):
-        if guard.parent in found:
-            found.add(index)
-    return frozenset(found)
-
-
-def _has_rest(operation: Operation, refusals: list[Refusal]) -> bool:
-    refused = frozenset(refusal.selection for refusal in refusals)
-    return bool(operation.introspection) or _has_leaf(operation.selections, refused, ())
-
-
-def _has_leaf(
-    selections: Selections, refused: frozenset[SelectionPath], place: SelectionPath
-) -> bool:
-    for index, selection in enumerate(selections):
-        here = (*place, index)
-        if here in refused:
-            continue
-        if isinstance(selection, Field) and not selection.selections:
-            return True
-        if _has_leaf(selection.selections, refused, here):
-            return True
-    return False
-
-
-def _message(exhausted: Exhausted) -> str:
-    rule = exhausted.rule
-    return rule.message or f'The rate limit "{rule.bucket}" is used up.'
-
-
-def _extensions(exhausted: Exhausted) -> dict[str, object]:
-    return {
-        "retryAfterMs": round(exhausted.retry_after * 1000),
-        "bucket": exhausted.rule.bucket,
-        "limit": exhausted.limit,
-        "remaining": exhausted.remaining,
-    }
-
-
-def _rate_error(exhausted: Exhausted) -> RateLimitedError:
-    return RateLimitedError(
-        _message(exhausted),
-        retry_after=exhausted.retry_after,
-        extensions=_extensions(exhausted),
-    )
-
-
 def _has(supergraph: Supergraph, name: str) -> bool:
     return any(
         applied.name == name for rules in supergraph.rules.values() for applied in rules
@@ -414,21 +341,3 @@ def _row_rules(supergraph: Supergraph) -> list[Problem]:
         for applied in rules
         if applied.name in {"owner", "rowPolicy"}
     ]
-
-
-def _import_policies(
-    policies: Mapping[str, str | PolicyFunction], problems: list[Problem]
-) -> dict[str, PolicyFunction]:
-    found: dict[str, PolicyFunction] = {}
-    for name, given in policies.items():
-        if not isinstance(given, str):
-            found[name] = given
-            continue
-        module, _, attribute = given.partition(":")
-        try:
-            function = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            problems.append(Problem(str(error), f"auth.policies.{name}"))
-            continue
-        found[name] = cast("PolicyFunction", function)
-    return found

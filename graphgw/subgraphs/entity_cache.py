@@ -7,7 +7,7 @@ import hashlib
 import struct
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
@@ -33,15 +33,12 @@ __all__ = ["EntityCache"]
 _HEAD: Final = struct.Struct(">d8s")
 _MAX_REFRESHES: Final = 200
 _OBJECT_DEPTH: Final = 6
+_PLAIN_KEY: Final = 64
 _NOTHING: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A row as it was found, with its age in seconds."""
-
-    row: Any
-    age: float
+_Kept: TypeAlias = "tuple[Any, float]"
+"""A row as it was found, with its age in seconds."""
 
 
 @dataclass(slots=True)
@@ -113,7 +110,8 @@ class EntityCache:
         if names is None:
             return await fetch(keys)
         read = await self._read(rule, names, keys, arguments)
-        hits = [k for k in read.kept if k and k.age < rule.max_age + rule.swr]
+        limit = rule.max_age + rule.swr
+        hits = [k for k in read.kept if k is not None and k[1] < limit]
         context.observer.observe(CacheRead(rule.coordinate, len(keys), len(hits)))
         stale = self._serve(read)
         if stale:
@@ -202,18 +200,19 @@ class EntityCache:
                 row = decode_row(value[_HEAD.size :])
             except UndecodableError:
                 return None
-        return _Kept(row, age)
+        return row, age
 
     def _serve(self, read: _Read) -> list[int]:
         """Fill in what may be served; return the indexes that are to be renewed."""
         rule = read.rule
+        limit = rule.max_age + rule.swr
         stale: list[int] = []
         for index, kept in enumerate(read.kept):
-            if kept is None or kept.age >= rule.max_age + rule.swr:
+            if kept is None or kept[1] >= limit:
                 read.rows.append(_NOTHING)
                 continue
-            read.rows.append(kept.row)
-            if kept.age >= rule.max_age:
+            read.rows.append(kept[0])
+            if kept[1] >= rule.max_age:
                 stale.append(index)
         return stale
 
@@ -278,8 +277,8 @@ class EntityCache:
         """Return the row, or an old one in place of a failure."""
         kept = read.kept[index]
         limit = read.rule.max_age + read.rule.stale_if_error
-        if isinstance(row, Exception) and kept is not None and kept.age < limit:
-            return kept.row
+        if isinstance(row, Exception) and kept is not None and kept[1] < limit:
+            return kept[0]
         return row
 
     async def _keep(self, read: _Read, indexes: list[int], rows: list[Any]) -> None:
@@ -354,13 +353,19 @@ def _caller(principal: Principal) -> list[str | None] | None:
 
 def _names(scope: str, keys: list[Any]) -> list[str] | None:
     try:
-        texts = [orjson.dumps(key, option=orjson.OPT_SORT_KEYS) for key in keys]
+        return [
+            f"row:{scope}:s{key}"
+            if type(key) is str and len(key) <= _PLAIN_KEY and key.isascii()
+            else f"row:{scope}:h{_digest(key)}"
+            for key in keys
+        ]
     except TypeError:
         return None
-    return [
-        f"row:{scope}:{hashlib.blake2b(text, digest_size=16).hexdigest()}"
-        for text in texts
-    ]
+
+
+def _digest(key: Any) -> str:
+    text = orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _tags(rule: CacheRule, key: Any, arguments: JSONObject) -> tuple[str, ...] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from graphgw.types import JSONObject
 
@@ -16,12 +18,11 @@ def read_strict_object(text: bytes) -> JSONObject:
 
     Raises:
         ValueError: It is not JSON, not an object, not UTF-8, nested too deeply, holds
-            NaN or Infinity, or has a name twice.
+            NaN, Infinity or half a surrogate pair, or has a name twice.
     """
+    orjson.loads(text)
     try:
-        value = json.loads(
-            text.decode(), object_pairs_hook=_once, parse_constant=_refuse
-        )
+        value = json.loads(text, object_pairs_hook=_once)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(value, dict):
@@ -34,7 +35,3 @@ def _once(pairs: list[tuple[str, Any]]) -> JSONObject:
     if len(found) != len(pairs):
         raise ValueError("a name is given twice")
     return found
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

@@ -265,6 +265,7 @@ async def test_a_key_that_the_token_brings_is_not_used(authenticator, clock):
         pytest.param('{"sub":"u1","sub":"admin"', id="claims"),
         pytest.param('{"x":{"a":1,"a":2}', id="nested"),
         pytest.param('{"x":NaN', id="nan"),
+        pytest.param('{"x":"\\ud800"', id="half-a-surrogate-pair"),
     ],
 )
 async def test_ambiguous_json_is_refused(authenticator, clock, text):
