@@ -114,7 +114,9 @@ class BatchLoader(DataLoader[Any, Any]):
         try:
             return await future
         finally:
-            await self._leave(flight)
+            flight.waiters -= 1
+            if not flight.waiters:
+                await self._end(flight)
 
     async def load_rows(self, keys: Sequence[Any]) -> list[Any]:
         """Return rows in key order, exceptions as values, without a future per key."""
@@ -163,13 +165,14 @@ class BatchLoader(DataLoader[Any, Any]):
                     await asyncio.shield(flight.task)
         finally:
             for flight in flights:
-                await self._leave(flight)
+                flight.waiters -= 1
+                if not flight.waiters:
+                    await self._end(flight)
 
-    async def _leave(self, flight: _Flight) -> None:
-        """Stop waiting; the last to leave ends a batch that is still under way."""
-        flight.waiters -= 1
+    async def _end(self, flight: _Flight) -> None:
+        """End a batch that is still under way when the last waiter has left."""
         task = flight.task
-        if task is None or task.done() or flight.waiters > 0:
+        if task is None or task.done():
             return
         if self._boarding is flight:
             self._boarding = None

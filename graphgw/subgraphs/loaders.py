@@ -124,13 +124,14 @@ class RowCache(Protocol):
 class RequestLoaders:
     """The data loaders of one request: one per batch function and arguments."""
 
-    __slots__ = ("_batches", "_cache", "_context", "_shared_context")
+    __slots__ = ("_batches", "_cache", "_context", "_declared", "_shared_context")
 
     def __init__(self, context: RequestContext, cache: RowCache | None = None) -> None:
         self._context = context
         self._shared_context: RequestContext | None = None
         self._cache = cache
         self._batches: dict[object, BatchLoader] = {}
+        self._declared: dict[object, Loader[..., Any]] = {}
 
     @classmethod
     def attach(
@@ -143,7 +144,7 @@ class RequestLoaders:
 
     async def load(self, loader: object, key: object, arguments: JSONObject) -> Any:
         """Return the row of one key; raises what the batch function raised."""
-        return await self._batch(as_loader(loader), arguments, None).load_row(key)
+        return await self._batch(loader, arguments, None).load_row(key)
 
     async def load_many(
         self,
@@ -160,7 +161,7 @@ class RequestLoaders:
             arguments: The function's keyword arguments.
             rule: What the cache may do with the rows; ``None`` keeps them out.
         """
-        batch = self._batch(as_loader(loader), arguments, rule)
+        batch = self._batch(loader, arguments, rule)
         return await batch.load_rows(keys)
 
     def forget(self) -> None:
@@ -173,8 +174,9 @@ class RequestLoaders:
         self._cache = None
 
     def _batch(
-        self, loader: Loader[..., Any], arguments: JSONObject, rule: object
+        self, declared: object, arguments: JSONObject, rule: object
     ) -> BatchLoader:
+        loader = declared if isinstance(declared, Loader) else self._plain(declared)
         if loader.defaults:
             arguments = {**loader.defaults, **arguments}
         frozen = _freeze(arguments) if arguments else None
@@ -186,6 +188,12 @@ class RequestLoaders:
                 call = self._through_cache(self._cache, rule, loader, arguments, call)
             batch = self._batches[key] = BatchLoader(call, loader.max_batch)
         return batch
+
+    def _plain(self, function: object) -> Loader[..., Any]:
+        found = self._declared.get(function)
+        if found is None:
+            found = self._declared[function] = as_loader(function)
+        return found
 
     def _call(
         self, loader: Loader[..., Any], arguments: Mapping[str, Any]

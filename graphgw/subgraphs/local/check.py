@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.protobuf.message import Message
 from graphql import (
@@ -17,6 +16,7 @@ from strawberry.federation.schema_directives import External, Key
 from strawberry.types.base import get_object_definition
 
 from graphgw.errors import Problem
+from graphgw.subgraphs.local.expected_rows import promised_rows
 from graphgw.subgraphs.local.fields import Batched, Computed, Reference, Resolved
 from graphgw.subgraphs.local.key_fields import key_paths
 from graphgw.subgraphs.local.schema import (
@@ -27,7 +27,7 @@ from graphgw.subgraphs.local.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from graphql import GraphQLField
 
@@ -149,38 +149,14 @@ def _check_runtime_type(
             pass
         case _:
             return
-    for row_class in _row_classes(function):
-        if schema.type_name_of(row_class) is None:
+    for row_class in promised_rows(function):
+        is_told = row_class is dict or get_object_definition(row_class) is not None
+        if not is_told and schema.type_name_of(row_class) is None:
             yield Problem(
                 f"rows of {row_class.__name__} do not tell their type in {named.name}",
                 where,
                 "name it in rows={...}, or give the interface a type_of",
             )
-
-
-def _row_classes(function: Callable[..., Any]) -> list[type]:
-    """Return the classes of rows that an annotation promises, where it is definite."""
-    try:
-        annotation = get_type_hints(function).get("return")
-    except Exception:  # noqa: BLE001 - names that only a type checker knows
-        return []
-    found, stack = [], [annotation]
-    while stack:
-        part = stack.pop()
-        inner = get_args(part)
-        if inner:
-            stack += [] if part is dict else list(inner)
-        elif isinstance(part, type) and _is_row_class(part):
-            found.append(part)
-    return found
-
-
-def _is_row_class(cls: type) -> bool:
-    if get_object_definition(cls) is not None or cls is object:
-        return False
-    if issubclass(cls, Exception | Mapping) or cls is type(None):
-        return False
-    return cls.__module__ != "builtins"
 
 
 def _check_entity(schema: LocalSchema, declared: Declared) -> Iterator[Problem]:

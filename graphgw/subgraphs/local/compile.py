@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     GraphQLInterfaceType,
@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from graphgw.errors import PlanningError
-from graphgw.federation.selection import Field, Fragment
+from graphgw.federation.selection import Fragment
 from graphgw.subgraphs.local.arguments import NO_ARGUMENTS, compile_arguments
 from graphgw.subgraphs.local.fields import (
     Batched,
@@ -27,6 +27,7 @@ from graphgw.subgraphs.local.fields import (
     Reference,
     Resolved,
 )
+from graphgw.subgraphs.local.given import common, covers, given_by, has_path
 from graphgw.subgraphs.local.key_fields import key_paths
 from graphgw.subgraphs.local.program import (
     AbstractProgram,
@@ -45,20 +46,18 @@ from graphgw.subgraphs.local.program import (
 from graphgw.subgraphs.local.schema import default_of, is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from graphql import GraphQLField, GraphQLOutputType
 
-    from graphgw.federation.selection import Selections
+    from graphgw.federation.selection import Field, Selections
     from graphgw.federation.supergraph import OperationKind
     from graphgw.planning.plan import EntityInput
+    from graphgw.subgraphs.local.given import Given
     from graphgw.subgraphs.local.program import ChildProgram, FieldSource, ReadPath
     from graphgw.subgraphs.local.schema import LocalSchema
 
 __all__ = ["Compiler"]
-
-Given: TypeAlias = "dict[str, Given]"
-"""Names that a representation has, with those below them."""
 
 
 class Compiler:
@@ -99,7 +98,7 @@ class Compiler:
                 name,
                 selections,
                 (),
-                _common([_given(e.selections) for e in inputs if e.typename == name]),
+                common([given_by(e.selections) for e in inputs if e.typename == name]),
             )
             for name in names
         }
@@ -130,7 +129,7 @@ class Compiler:
         found = []
         for entity_key in self._schema.entities.get(type_name, ()):
             paths = key_paths(entity_key.fields)
-            if all(_has(given, path) for path in paths):
+            if all(has_path(given, path) for path in paths):
                 rule = self._schema.cache_rule_of_type(type_name, paths)
                 found.append(KeyRead(entity_key.loader, paths, rule))
         if not found:
@@ -152,7 +151,7 @@ class Compiler:
         core_field = self._core_field(parent, field.name)
         if is_plain(core_field):
             below = given.get(field.name)
-            return below is not None and _covers(below, _merged(group))
+            return below is not None and covers(below, _merged(group))
         match self._schema.binding(core_field):
             case Batched(_, keys):
                 names: Iterable[str] = keys
@@ -374,44 +373,3 @@ def _non_null(output: GraphQLOutputType) -> tuple[bool, ...]:
 
 def _merged(group: list[Field]) -> Selections:
     return tuple(selection for field in group for selection in field.selections)
-
-
-def _given(selections: Selections) -> Given:
-    return {
-        selection.name: _given(selection.selections)
-        for selection in selections
-        if isinstance(selection, Field)
-    }
-
-
-def _common(trees: list[Given]) -> Given:
-    first, *others = trees
-    if not others:
-        return first
-    return {
-        name: _common([below, *(other[name] for other in others)])
-        for name, below in first.items()
-        if all(name in other for other in others)
-    }
-
-
-def _has(given: Mapping[str, Given], path: tuple[str, ...]) -> bool:
-    for name in path:
-        if name not in given:
-            return False
-        given = given[name]
-    return True
-
-
-def _covers(given: Given, selections: Selections) -> bool:
-    return all(
-        isinstance(selection, Field)
-        and (
-            selection.name == "__typename"
-            or (
-                selection.name in given
-                and _covers(given[selection.name], selection.selections)
-            )
-        )
-        for selection in selections
-    )

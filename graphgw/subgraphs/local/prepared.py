@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from contextlib import aclosing
+from itertools import chain
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError
 from graphgw.subgraphs.local.columns import group, scatter, together
+from graphgw.subgraphs.local.expected_rows import expected_rows
 from graphgw.subgraphs.local.failures import Failures
 from graphgw.subgraphs.local.print_program import print_program
 from graphgw.subgraphs.local.program import MethodCall, ResolvedCall
@@ -34,7 +37,8 @@ class PreparedQuery:
     def __init__(self, schema: LocalSchema, program: ObjectProgram) -> None:
         self._schema = schema
         self._program = program
-        self._readers = Readers()
+        self._expected = tuple(expected_rows(program, schema, [NoneType]))
+        self._readers = Readers(self._expected)
 
     async def run(
         self,
@@ -49,7 +53,7 @@ class PreparedQuery:
 
     def code(self) -> str:
         """Return the program and its generated functions as text."""
-        return print_program(self._program, self._schema)
+        return print_program(self._program, self._expected, self._readers)
 
 
 class PreparedMutation(PreparedQuery):
@@ -121,7 +125,11 @@ class PreparedEntities:
     ) -> None:
         self._schema = schema
         self._programs = programs
-        self._readers = Readers()
+        self._expected = {
+            name: tuple(expected_rows(program, schema, []))
+            for name, program in programs.items()
+        }
+        self._readers = Readers(chain.from_iterable(self._expected.values()))
 
     async def run(
         self,
@@ -151,7 +159,8 @@ class PreparedEntities:
     def code(self) -> str:
         """Return the programs and their generated functions as text."""
         return "\n\n".join(
-            print_program(program, self._schema) for program in self._programs.values()
+            print_program(program, self._expected[name], self._readers)
+            for name, program in self._programs.items()
         )
 
 

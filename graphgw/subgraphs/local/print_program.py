@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphgw.subgraphs.local.generate import generate_reader
 from graphgw.subgraphs.local.program import (
     AbstractProgram,
     BatchRead,
@@ -12,61 +11,31 @@ from graphgw.subgraphs.local.program import (
     Constant,
     EntityProgram,
     MethodCall,
-    ObjectProgram,
     PlainRead,
     ReferenceRead,
     ResolvedCall,
 )
-from graphgw.subgraphs.local.rows import REPRESENTATION, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from graphgw.subgraphs.local.expected_rows import Expected
     from graphgw.subgraphs.local.program import ChildProgram, FieldProgram
-    from graphgw.subgraphs.local.rows import RowKind
-    from graphgw.subgraphs.local.schema import LocalSchema
+    from graphgw.subgraphs.local.readers import Readers
 
 __all__ = ["print_program"]
 
 
-def print_program(program: ChildProgram, schema: LocalSchema) -> str:
-    """Return the outline of a program and the functions for rows it may meet.
+def print_program(
+    program: ChildProgram, expected: Iterable[Expected], readers: Readers
+) -> str:
+    """Return the outline of a program, and the functions for the rows it may meet.
 
-    Functions are shown for the classes of rows that the subgraph names, else for
-    dicts; others are generated when such a row is first seen.
+    Other functions are generated when a row of another class is first seen.
     """
     outline = "\n".join(_lines(program, ""))
-    sources = [
-        generate_reader(inner, kind).source
-        for inner, is_known in _objects(program, is_known=False)
-        for kind in _kinds(inner, schema, is_known=is_known)
-    ]
+    sources = [readers.of(inner, row_class).source for inner, row_class in expected]
     return "\n\n".join([outline, *sources])
-
-
-def _kinds(
-    program: ObjectProgram, schema: LocalSchema, *, is_known: bool
-) -> list[RowKind]:
-    if is_known:
-        return [REPRESENTATION]
-    named = [c for c, name in schema.row_types.items() if name == program.type_name]
-    return [kind_of(row_class) for row_class in named or [dict]]
-
-
-def _objects(
-    program: ChildProgram, *, is_known: bool
-) -> Iterator[tuple[ObjectProgram, bool]]:
-    if isinstance(program, EntityProgram):
-        yield from _objects(program.program, is_known=not program.keys)
-    elif isinstance(program, AbstractProgram):
-        for inner in program.programs.values():
-            yield from _objects(inner, is_known=False)
-    else:
-        yield program, is_known
-        for field in program.fields:
-            if field.child is not None:
-                inner_known = is_known and isinstance(field.source, PlainRead)
-                yield from _objects(field.child, is_known=inner_known)
 
 
 def _lines(program: ChildProgram, margin: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Generated functions of one prepared fetch, made when a kind of row is first seen."""
+"""Generated functions of one prepared fetch.
+
+Made ahead for the rows that are expected, else when a class of row is first seen.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from graphgw.subgraphs.local.generate import generate_leaves, generate_reader
 from graphgw.subgraphs.local.rows import REPRESENTATION, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from graphgw.subgraphs.local.expected_rows import Expected
     from graphgw.subgraphs.local.generate import Reader
     from graphgw.subgraphs.local.program import FieldProgram, ObjectProgram
 
@@ -21,13 +25,22 @@ _MOST_CLASSES: Final = 256
 
 
 class Readers:
-    """A cache of readers by object program and class of row."""
+    """A cache of readers by object program and class of row.
+
+    Args:
+        expected: The rows whose readers are made at once.
+    """
 
     __slots__ = ("_leaves", "_readers")
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Iterable[Expected] = ()) -> None:
         self._readers: dict[tuple[int, type | None], Reader] = {}
         self._leaves: dict[int, Callable[[list[Any]], list[Any]]] = {}
+        for program, row_class in expected:
+            self.of(program, row_class)
+            for field in program.columns:
+                if field.leaf is not None:
+                    self.leaves(field)
 
     def of(self, program: ObjectProgram, row_class: type | None) -> Reader:
         """Return the reader for rows of a class; ``None`` for representations."""

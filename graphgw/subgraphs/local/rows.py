@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
@@ -13,6 +12,7 @@ from google.protobuf.message import Message
 from strawberry.types.base import get_object_definition
 
 from graphgw.subgraphs.local.program import ReadPath
+from graphgw.subgraphs.local.well_known import WELL_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +267,7 @@ def _is_repeated(descriptor: Any) -> bool:
 
 def _single(found: Any, text: str, scope: Scope, enum: object) -> Read:
     if found.message_type is not None:
-        known = _WELL_KNOWN.get(found.message_type.full_name)
+        known = WELL_KNOWN.get(found.message_type.full_name)
         if known is None:
             return Read(text, never_null=True)
         return Read(f"{scope.add(known)}({text})")
@@ -284,7 +284,7 @@ def _repeated(
 ) -> Read:
     if found.message_type is not None and found.message_type.GetOptions().map_entry:
         return _guarded(Read(f"dict({text})"), guards)
-    known = found.message_type and _WELL_KNOWN.get(found.message_type.full_name)
+    known = found.message_type and WELL_KNOWN.get(found.message_type.full_name)
     if known:
         return _guarded(Read(f"list(map({scope.add(known)}, {text}))"), guards)
     if guards:
@@ -326,56 +326,6 @@ def translate(value: Any, table: Mapping[Any, str | None]) -> Any:
         return table.get(value, value)
     return [table.get(item, item) for item in value]
 
-
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def to_datetime(stamp: Any) -> dt.datetime:
-    """Return a ``Timestamp`` as a datetime in UTC."""
-    return _EPOCH + dt.timedelta(
-        seconds=stamp.seconds, microseconds=stamp.nanos // 1000
-    )
-
-
-def to_timedelta(duration: Any) -> dt.timedelta:
-    """Return a ``Duration`` as a timedelta."""
-    return dt.timedelta(
-        seconds=duration.seconds, microseconds=round(duration.nanos / 1000)
-    )
-
-
-def unwrap(wrapper: Any) -> Any:
-    """Return what a wrapper such as ``StringValue`` holds."""
-    return wrapper.value
-
-
-def to_json(message: Any) -> Any:
-    """Return a ``Struct``, ``Value`` or ``ListValue`` as JSON."""
-    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - rare
-
-    return MessageToDict(message)
-
-
-_WELL_KNOWN: Final[Mapping[str, Any]] = {
-    "google.protobuf.Timestamp": to_datetime,
-    "google.protobuf.Duration": to_timedelta,
-    "google.protobuf.Struct": to_json,
-    "google.protobuf.Value": to_json,
-    "google.protobuf.ListValue": to_json,
-} | {
-    f"google.protobuf.{kind}Value": unwrap
-    for kind in (
-        "Bool",
-        "Bytes",
-        "Double",
-        "Float",
-        "Int32",
-        "Int64",
-        "String",
-        "UInt32",
-        "UInt64",
-    )
-}
 
 _FITS: Final[Mapping[int, frozenset[str]]] = {
     FieldDescriptor.TYPE_INT32: frozenset({"Int"}),

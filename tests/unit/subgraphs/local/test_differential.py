@@ -1,7 +1,9 @@
 """Same rows, same selections: the same data and errors as graphql-core."""
 
 import asyncio
+from dataclasses import fields
 from enum import Enum
+from types import SimpleNamespace
 
 import strawberry
 from graphql import build_schema, execute, parse
@@ -139,10 +141,10 @@ class Rows:
         return " ".join(self.random.sample(LEAF_FIELDS, self.random.randint(1, 6)))
 
     def node_selection(self, depth):
-        fields = ["leaf", "maybeLeaf", "leaves", "maybeLeaves", "grid", "l: leaves"]
+        names = ["leaf", "maybeLeaf", "leaves", "maybeLeaves", "grid", "l: leaves"]
         chosen = [
             f"{field} {{ {self.leaf_selection()} }}"
-            for field in self.random.sample(fields, self.random.randint(1, 3))
+            for field in self.random.sample(names, self.random.randint(1, 3))
         ]
         if depth:
             chosen += [
@@ -167,9 +169,24 @@ def to_python_names(row):
     }
 
 
-def engine_for(row):
+def to_objects(row, names):
+    """Turn dicts into objects; what is missing is ``None``, as objects have it all."""
+    if isinstance(row, list):
+        return [to_objects(item, names) for item in row]
+    if not isinstance(row, dict):
+        return row
+    values = {key: to_objects(value, names) for key, value in row.items()}
+    return SimpleNamespace(**(dict.fromkeys(names) | values))
+
+
+def engine_for(row, *, as_objects):
+    made = to_python_names(row)
+    if as_objects:
+        names = [f.name for cls in (Leaf, Node) for f in fields(cls)]
+        made = to_objects(made, names)
+
     async def answer(_context):
-        return to_python_names(row)
+        return made
 
     @strawberry.type
     class Query:
@@ -192,15 +209,15 @@ def told(errors):
         HealthCheck.data_too_large,
     ],
 )
-@given(random=st.randoms(use_true_random=True))
-def test_data_and_errors_are_those_of_graphql_core(ask, random):
+@given(random=st.randoms(use_true_random=True), as_objects=st.booleans())
+def test_data_and_errors_are_those_of_graphql_core(ask, random, as_objects):
     rows = Rows(random)
     row = rows.often(lambda: rows.node(2))
     root = random.choice(["node", "must"])
     document = f"{{ {root} {{ {rows.node_selection(2)} }} }}"
     expected = execute(ORACLE, parse(document), root_value={root: row})
 
-    actual = asyncio.run(ask(engine_for(row), document))
+    actual = asyncio.run(ask(engine_for(row, as_objects=as_objects), document))
 
     assert actual.data == expected.data
     mine, theirs = told(actual.errors), told(expected.errors)

@@ -15,7 +15,7 @@ from google.protobuf import (
 from strawberry.scalars import JSON
 
 from graphgw import ConfigurationError, Subgraph, batched, resolved, sourced
-from graphgw.subgraphs.local.rows import to_timedelta
+from graphgw.subgraphs.local.well_known import to_timedelta
 
 TYPES = descriptor_pb2.FieldDescriptorProto
 
@@ -337,6 +337,23 @@ async def test_an_enum_may_have_the_numbers_of_a_message_as_values(ask):
     assert result.data == {
         "order": {"status": "SECOND", "history": ["FIRST", "SECOND"]}
     }
+
+
+def test_messages_below_promised_messages_are_expected(prepare):
+    async def find_orders(_context) -> list[OrderMessage]:
+        return []
+
+    @strawberry.type
+    class Query:
+        orders: list[Order] = resolved(find_orders)
+
+    code = prepare(
+        Subgraph("orders", query=Query), "{ orders { id price { amount } } }"
+    ).code()
+
+    assert "# Order from tests.Order\n" in code
+    assert "# Money from tests.Money\n" in code
+    assert "from dict" not in code
 
 
 def test_durations_become_timedeltas():

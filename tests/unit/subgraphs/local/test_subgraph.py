@@ -1,5 +1,7 @@
 """The subgraph as other parts see it: SDL, programs as text, Strawberry's innards."""
 
+from dataclasses import dataclass
+
 import pytest
 import strawberry
 from graphql import GraphQLSchema, build_schema
@@ -17,6 +19,11 @@ from graphgw import (
 from graphgw.errors import InternalError, PlanningError
 from graphgw.planning.plan import Fetch
 from graphgw.subgraphs.local.schema import core_schema_of, field_definition
+
+
+@dataclass
+class Parcel:
+    id: str
 
 
 async def orders_by_id(ids, _context):
@@ -108,6 +115,34 @@ def test_a_prepared_fetch_can_be_read(prepare, subgraph):
         "# User from representation",
     ):
         assert text in entities.code()
+
+
+def test_code_shows_the_rows_that_functions_promise(prepare):
+    async def find_parcel(_context) -> Parcel | None:
+        return None
+
+    async def notes(ids, _context) -> list[dict[str, str]]:
+        return [{} for _ in ids]
+
+    @strawberry.type
+    class Note:
+        text: str
+
+    @strawberry.type
+    class ParcelType:
+        id: strawberry.ID
+        note: Note = batched(notes, key="id")
+
+    @strawberry.type
+    class ParcelQuery:
+        parcel: ParcelType | None = resolved(find_parcel)
+
+    code = prepare(
+        Subgraph("parcels", query=ParcelQuery), "{ parcel { id note { text } } }"
+    ).code()
+
+    assert "# ParcelType from Parcel\n" in code
+    assert "# Note from dict\n" in code
 
 
 def test_preparing_twice_gives_the_same_text(prepare, subgraph):
