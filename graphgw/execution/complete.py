@@ -132,6 +132,8 @@ class Completion:
             (shape,) = kind.objects.values()
             return self._object(shape, value, path)
         type_name = value.get(TYPENAME_KEY)
+        if type_name is None and kind.unnamed is not None:
+            return self._object(kind.unnamed, value, path)
         if not isinstance(type_name, str):
             raise _BadAnswerError("does not name its type")
         found = kind.objects.get(type_name)

@@ -164,7 +164,10 @@ class _ProjectionWriter:
         if not isinstance(kind, CompositeShape):
             raise TypeError("a leaf is checked where it stands")
         if kind.is_abstract:
-            return f'{self._table(kind)}[{variable}["{TYPENAME_KEY}"]]({variable})'
+            name = f'{variable}["{TYPENAME_KEY}"]'
+            if kind.unnamed is not None:
+                name = f"{variable}.get({TYPENAME_KEY!r})"
+            return f"{self._table(kind)}[{name}]({variable})"
         (shape,) = kind.objects.values()
         return f"{self.object_function(shape)}({variable})"
 
@@ -172,10 +175,12 @@ class _ProjectionWriter:
         """Write a table of functions by runtime type."""
         name = self._tables.get(id(kind))
         if name is None:
-            functions = {
+            functions: dict[str | None, str] = {
                 type_name: self.object_function(shape)
                 for type_name, shape in kind.objects.items()
             }
+            if kind.unnamed is not None:
+                functions[None] = self.object_function(kind.unnamed)
             name = self._tables[id(kind)] = self.source.name("types_")
             entries = ", ".join(f"{key!r}: {value}" for key, value in functions.items())
             self.source.statement(f"{name} = {{{entries}}}")

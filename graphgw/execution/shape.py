@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
@@ -83,13 +84,16 @@ class CompositeShape:
     """An object, by its runtime type.
 
     A concrete type has one object shape and needs no ``__typename`` in the tree.
-    ``hidden`` are runtime types that clients may not see.
+    ``hidden`` are runtime types that clients may not see. ``unnamed`` is the shape
+    of objects that do not name their type: a subgraph that has an interface as an
+    object does not know it, and is not asked for it where nothing depends on it.
     """
 
     type_name: str
     is_abstract: bool
     objects: dict[str, ObjectShape]
     hidden: frozenset[str] = frozenset()
+    unnamed: ObjectShape | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +219,11 @@ class _ShapeBuilder:
         self._schema = supergraph.api_schema
         self._full = supergraph.schema
         self._late = late
+        self._interface_objects = {
+            name
+            for name, definition in supergraph.types.items()
+            if any(there.is_interface_object for there in definition.graphs.values())
+        }
         self._objects: dict[tuple[str, bool, tuple[int, ...]], ObjectShape] = {}
         self._values: dict[tuple[str, tuple[int, ...]], ValueShape] = {}
         self._leaves: dict[str, LeafShape] = {}
@@ -264,8 +273,8 @@ class _ShapeBuilder:
         if name == TYPENAME_KEY:
             return FieldShape(key, name, None, is_refused=group.is_refused)
         parent = self._schema.type_map[type_name]
-        if not isinstance(parent, GraphQLObjectType):
-            raise TypeError(f"{type_name} is not an object type of the API schema")
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+            raise TypeError(f"{type_name} has no fields in the API schema")
         return FieldShape(
             key,
             name,
@@ -305,8 +314,19 @@ class _ShapeBuilder:
         }
         hidden = self._possible(type_.name, is_full=True) - public
         return CompositeShape(
-            type_.name, is_abstract=True, objects=objects, hidden=frozenset(hidden)
+            type_.name,
+            is_abstract=True,
+            objects=objects,
+            hidden=frozenset(hidden),
+            unnamed=self._unnamed(type_.name, nodes),
         )
+
+    def _unnamed(self, type_name: str, nodes: Sequence[_Node]) -> ObjectShape | None:
+        if type_name not in self._interface_objects:
+            return None
+        if any(node.field is None or node.field.name == TYPENAME_KEY for node in nodes):
+            return None
+        return self.object(type_name, nodes)
 
     def _possible(self, type_name: str, *, is_full: bool = False) -> set[str]:
         schema = self._full if is_full else self._schema
