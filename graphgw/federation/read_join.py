@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from graphql import (
@@ -17,6 +18,7 @@ from graphgw.errors import ConfigurationError
 from graphgw.federation.api_schema import named_type
 from graphgw.federation.field_sets import parse_field_set, print_field_set
 from graphgw.federation.links import directive_arguments
+from graphgw.federation.selection import Field
 from graphgw.federation.supergraph import (
     ContextArgument,
     FieldDefinition,
@@ -123,6 +125,7 @@ def _type(node: TypeDefinitionNode, document: SupergraphDocument) -> TypeDefinit
     fields: dict[str, FieldDefinition] = {}
     for field in getattr(node, "fields", None) or ():
         fields[field.name.value] = _field(name, field, graphs, document)
+    _mark_external(node, graphs, fields, document)
     return TypeDefinition(
         name=name,
         kind=kind_of(node),
@@ -133,6 +136,45 @@ def _type(node: TypeDefinitionNode, document: SupergraphDocument) -> TypeDefinit
         interfaces=_interfaces(node, graphs, document),
         values=_values(node, graphs, document),
     )
+
+
+def _mark_external(
+    node: TypeDefinitionNode,
+    graphs: Mapping[str, TypeInGraph],
+    fields: dict[str, FieldDefinition],
+    document: SupergraphDocument,
+) -> None:
+    """Mark what an interface object requires as external there.
+
+    It has to be, but some composers do not say so on the fields of interfaces.
+    """
+    unsaid = {
+        field.name.value
+        for field in getattr(node, "fields", None) or ()
+        if not any(document.joins(field, "field"))
+    }
+    for graph, there in graphs.items():
+        if not there.is_interface_object:
+            continue
+        in_keys = {name for key in there.keys for name in _leaves(key.fields)}
+        required = {
+            name
+            for field in fields.values()
+            if graph in field.graphs
+            for name in _leaves(field.graphs[graph].requires)
+        }
+        for name in sorted((required & unsaid) - in_keys):
+            found = fields[name]
+            external = {**found.graphs, graph: FieldInGraph(is_external=True)}
+            fields[name] = replace(found, graphs=external)
+
+
+def _leaves(selections: Selections) -> list[str]:
+    return [
+        selection.name
+        for selection in selections
+        if isinstance(selection, Field) and not selection.selections
+    ]
 
 
 def _field(

@@ -62,6 +62,22 @@ def test_a_field_without_join_field_lives_in_every_graph_of_its_type():
     assert fields["b"].graphs == {"B": FieldInGraph()}
 
 
+def test_what_an_interface_object_requires_is_external_there():
+    supergraph = read(
+        "type Query @join__type(graph: A) { a: Int }"
+        'interface Item @join__type(graph: A, key: "id")'
+        '@join__type(graph: B, key: "id", isInterfaceObject: true)'
+        '{ id: ID! size: Int fee: Int @join__field(graph: B, requires: "id size") }'
+    )
+
+    fields = supergraph.types["Item"].fields
+    assert fields["size"].graphs == {
+        "A": FieldInGraph(),
+        "B": FieldInGraph(is_external=True),
+    }
+    assert fields["id"].graphs == {"A": FieldInGraph(), "B": FieldInGraph()}
+
+
 def test_a_join_field_without_a_graph_comes_from_no_graph():
     supergraph = read("type Query @join__type(graph: A) { a: Int @join__field b: Int }")
 
