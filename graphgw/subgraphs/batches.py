@@ -166,6 +166,7 @@ class BatchLoader(DataLoader[Any, Any]):
         finally:
             for flight in flights:
                 flight.waiters -= 1
+            for flight in flights:
                 if not flight.waiters:
                     await self._end(flight)
 

@@ -234,6 +234,33 @@ async def test_cancelling_the_only_waiter_cancels_the_batch():
     assert ended == [["u1"]]
 
 
+async def test_cancelling_a_wait_for_several_batches_cancels_them_all():
+    began, ended = [], []
+    both = asyncio.Event()
+
+    async def users(ids, _context):
+        began.append(ids)
+        if len(began) == 2:
+            both.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(ids)
+
+    context = open_context()
+    first = asyncio.create_task(context.load_many(users, ["u1"]))
+    while not began:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(context.load_many(users, ["u1", "u2"]))
+    await both.wait()
+    first.cancel()
+    second.cancel()
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
+    assert sorted(ended) == [["u1"], ["u2"]]
+
+
 async def test_a_batch_goes_on_while_somebody_waits():
     started, gate = asyncio.Event(), asyncio.Event()
 
