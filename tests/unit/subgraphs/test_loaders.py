@@ -235,13 +235,10 @@ async def test_cancelling_the_only_waiter_cancels_the_batch():
 
 
 async def test_cancelling_a_wait_for_several_batches_cancels_them_all():
-    began, ended = [], []
-    both = asyncio.Event()
+    began, ended = {"u1": asyncio.Event(), "u2": asyncio.Event()}, []
 
     async def users(ids, _context):
-        began.append(ids)
-        if len(began) == 2:
-            both.set()
+        began[ids[0]].set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -249,10 +246,9 @@ async def test_cancelling_a_wait_for_several_batches_cancels_them_all():
 
     context = open_context()
     first = asyncio.create_task(context.load_many(users, ["u1"]))
-    while not began:
-        await asyncio.sleep(0)
+    await began["u1"].wait()
     second = asyncio.create_task(context.load_many(users, ["u1", "u2"]))
-    await both.wait()
+    await began["u2"].wait()
     first.cancel()
     second.cancel()
     outcomes = await asyncio.gather(first, second, return_exceptions=True)
