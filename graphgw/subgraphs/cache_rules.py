@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strawberry import UNSET
-
 from graphgw.directives import CacheControl, CacheScope, CacheTag
 
 if TYPE_CHECKING:
@@ -69,5 +67,6 @@ def read_cache_rule(
     )
 
 
-def _seconds(value: int | None) -> float:
-    return 0.0 if value is None or value is UNSET else float(value)
+def _seconds(value: object) -> float:
+    # An argument that was left out is neither a number nor None.
+    return float(value) if isinstance(value, int) else 0.0

@@ -20,6 +20,7 @@ from graphql import (
 
 from graphgw.errors import PlanningError
 from graphgw.federation.selection import Fragment
+from graphgw.subgraphs.kept_answers import keep_answers
 from graphgw.subgraphs.local.arguments import NO_ARGUMENTS, compile_arguments
 from graphgw.subgraphs.local.fields import (
     Batched,
@@ -294,6 +295,20 @@ class Compiler:
             raise PlanningError(f"the subgraph has no field '{parent.name}.{name}'")
         return core_field
 
+    def _kept(
+        self,
+        parent: GraphQLObjectType,
+        core_field: GraphQLField,
+        field: Field,
+        function: Callable[..., Any],
+    ) -> Callable[..., Any]:
+        """Return the function of a root field, its answers kept where it says so."""
+        if parent is not self._schema.core.query_type:
+            return function
+        coordinate = f"{parent.name}.{field.name}"
+        rule = self._schema.cache_rule_of_field(coordinate, core_field, ())
+        return function if rule is None else keep_answers(function, rule)
+
     def _source(
         self, parent: GraphQLObjectType, core_field: GraphQLField, field: Field
     ) -> FieldSource:
@@ -316,7 +331,8 @@ class Compiler:
                 given = arguments(function)
                 return BatchRead(loader, paths, is_tuple, given, rule)
             case Resolved(function):
-                return ResolvedCall(function, arguments(function))
+                kept = self._kept(parent, core_field, field, function)
+                return ResolvedCall(kept, arguments(function))
             case Computed(function, reads):
                 paths = tuple(path(name) for name in reads)
                 is_async = inspect.iscoroutinefunction(function)

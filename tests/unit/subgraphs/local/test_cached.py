@@ -6,13 +6,13 @@ import pytest
 import strawberry
 from support.clock import ManualClock
 
-from graphgw import Subgraph, batched, by
+from graphgw import ResolverError, Subgraph, batched, by, resolved
 from graphgw.context import RequestContext
-from graphgw.directives import CacheControl, CacheTag
+from graphgw.directives import CacheControl, CacheScope, CacheTag
 from graphgw.stores.memory import MemoryStore
 from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders, loader
-from graphgw.types import Deadline
+from graphgw.types import ANONYMOUS, Deadline, Principal
 
 CALLS: list[tuple[str, list[object]]] = []
 
@@ -49,14 +49,43 @@ class Product:
     )
 
 
+async def find_version(_context, *, of: str = "it"):
+    CALLS.append(("version", [of]))
+    if of == "nothing":
+        raise ResolverError("there is no such thing")
+    return f"version of {of}"
+
+
+async def find_mine(_context):
+    CALLS.append(("mine", []))
+    return "mine"
+
+
+async def bump(_context):
+    CALLS.append(("bump", []))
+    return 1
+
+
 @strawberry.type
 class Query:
-    version: int = 1
+    version: str | None = resolved(
+        find_version,
+        directives=[CacheControl(max_age=60, scope=CacheScope.PUBLIC)],
+    )
+    mine: str = resolved(find_mine, directives=[CacheControl(max_age=60)])
+
+
+@strawberry.type
+class Mutation:
+    bump: int = resolved(
+        bump, directives=[CacheControl(max_age=60, scope=CacheScope.PUBLIC)]
+    )
 
 
 SUBGRAPH = Subgraph(
     "product",
     query=Query,
+    mutation=Mutation,
     types=[Product],
     entities={Product: [by("id", products_by_id), by("sku zone", products_by_place)]},
 )
@@ -72,14 +101,14 @@ def store():
 def ask(prepare, store):
     cache = EntityCache(store, clock=ManualClock())
 
-    async def run(text, *representations, key="id"):
-        fetch = prepare(SUBGRAPH, text, keys={"Product": key})
+    async def run(text, *representations, key="id", kind="query", principal=ANONYMOUS):
+        keys = {"Product": key} if representations else None
+        fetch = prepare(SUBGRAPH, text, keys=keys, kind=kind)
         context = RequestLoaders.attach(
-            RequestContext(deadline=Deadline.after(10)), cache
+            RequestContext(deadline=Deadline.after(10), principal=principal), cache
         )
         typed = [{"__typename": "Product", **r} for r in representations]
         result = await fetch.run(context, {}, typed)
-        assert result.errors == ()
         return result.data
 
     return run
@@ -120,3 +149,32 @@ async def test_a_row_by_another_key_cannot_have_the_tag_and_is_not_kept(ask):
         await ask(text, {"sku": "s", "zone": "z"}, key="sku zone")
 
     assert CALLS == [("place", [("s", "z")]), ("place", [("s", "z")])]
+
+
+async def test_a_root_field_is_kept_by_its_arguments(ask):
+    for of in ("a", "b", "a"):
+        data = await ask(f'{{ version(of: "{of}") }}')
+        assert data == {"version": f"version of {of}"}
+
+    assert CALLS == [("version", ["a"]), ("version", ["b"])]
+
+
+async def test_a_failure_of_a_root_field_is_not_kept(ask):
+    for _ in range(2):
+        assert await ask('{ version(of: "nothing") }') == {"version": None}
+
+    assert len(CALLS) == 2
+
+
+async def test_a_root_field_is_private_unless_it_says_otherwise(ask):
+    for subject in ("ann", "bob", "ann", None, None):
+        await ask("{ mine }", principal=Principal(subject))
+
+    assert len(CALLS) == 4
+
+
+async def test_a_mutation_is_never_kept(ask):
+    for _ in range(2):
+        await ask("{ a: bump b: bump }", kind="mutation")
+
+    assert len(CALLS) == 4
