@@ -6,7 +6,7 @@ one of these members, it is worked out instead:
 ``{"$ref": "Type", ...}``      the row of that type whose members are equal
 ``{"$by": "arg", "cases": {}, "default": ...}``   chosen by an argument's value
 ``{"$format": "{a.b} x"}``     text over the representation (a list is joined by ``,``)
-``{"$format?": "{a.b}"}``      the same, null if a part is missing
+``{"$format_or_null": "{a.b}"}``      the same, null if a part is missing
 ``{"$error": "message"}``      an error
 ``{"$once": ...}``             an error from the second time on
 ``{"$sequence": true}``        1, 2, 3 ... over all subgraphs of the scenario
@@ -152,7 +152,7 @@ class FixtureGraph:
             key.fields
             for key in keys
             if key.resolvable
-            and has_fields(sent, key.fields)
+            and has_fields(sent, key.fields, self.described)
             and all(
                 item.name.value in row
                 for item in key.fields.selections
@@ -211,9 +211,9 @@ def _work_out(value: dict[str, Any], row: Any, arguments: dict[str, Any]) -> Any
         raise GraphQLError(value["$error"])
     if "$format" in value:
         return _format(value["$format"], row.get(_SENT, {}), arguments)
-    if "$format?" in value:
+    if "$format_or_null" in value:
         try:
-            return _format(value["$format?"], row.get(_SENT, {}), arguments)
+            return _format(value["$format_or_null"], row.get(_SENT, {}), arguments)
         except GraphQLError:
             return None
     return value

@@ -75,7 +75,7 @@ def check_representation(
     if type_name is None or not keys:
         return [f"no reference resolver for {type_name}: {sent}"]
     found: list[str] = []
-    if not any(has_fields(sent, key.fields) for key in keys):
+    if not any(has_fields(sent, key.fields, described) for key in keys):
         found.append(f"no whole key of {type_name}: {sent}")
     wanted = [
         described.requires[type_name, item.name.value]
@@ -85,17 +85,19 @@ def check_representation(
     found += [
         f"{type_name} lacks a required field: {sent}"
         for fields in wanted
-        if not has_fields(sent, fields)
+        if not has_fields(sent, fields, described)
     ]
     known = [key.fields for key in keys] + wanted
     found += [f"{type_name}.{name} was not needed" for name in _surplus(sent, known)]
     return found
 
 
-def has_fields(sent: Any, selections: SelectionSetNode) -> bool:
+def has_fields(
+    sent: Any, selections: SelectionSetNode, described: SubgraphSchema
+) -> bool:
     """Tell whether an object has all fields; a null object lacks none."""
     if isinstance(sent, list):
-        return all(has_fields(item, selections) for item in sent)
+        return all(has_fields(item, selections, described) for item in sent)
     if sent is None:
         return True
     if not isinstance(sent, dict):
@@ -105,12 +107,14 @@ def has_fields(sent: Any, selections: SelectionSetNode) -> bool:
             name = item.name.value
             if name not in sent:
                 return False
-            if item.selection_set and not has_fields(sent[name], item.selection_set):
+            inner = item.selection_set
+            if inner is not None and not has_fields(sent[name], inner, described):
                 return False
         elif isinstance(item, InlineFragmentNode):
-            wanted = item.type_condition.name.value if item.type_condition else None
-            if wanted in {None, sent.get("__typename")} and not has_fields(
-                sent, item.selection_set
+            assert item.type_condition is not None
+            matching = described.possible(item.type_condition.name.value)
+            if sent.get("__typename") in matching and not has_fields(
+                sent, item.selection_set, described
             ):
                 return False
     return True
