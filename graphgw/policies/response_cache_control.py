@@ -69,18 +69,23 @@ def compute_cache_control(
     is_private = has_hint = False
     headers: dict[str, None] = {}
     root = supergraph.root_types.get("query")
+    known: dict[tuple[str, str], tuple[_Hint, bool]] = {}
     for _, type_name, field, _ in walk_selections(operation, supergraph.schema):
         if field.name.startswith("__"):
             continue
-        hint = _hint_of(supergraph, type_name, field.name)
+        key = (type_name, field.name)
+        if key not in known:
+            known[key] = (
+                _hint_of(supergraph, type_name, field.name),
+                type_name == root or _is_composite(supergraph, type_name, field),
+            )
+        hint, needs_hint = known[key]
         has_hint = has_hint or hint != _Hint()
         is_private = is_private or hint.is_private
         headers.update(dict.fromkeys(name.lower() for name in hint.vary))
         if hint.max_age is not None:
             ages.append(hint.max_age)
-        elif not hint.inherits and (
-            type_name == root or _is_composite(supergraph, type_name, field)
-        ):
+        elif needs_hint and not hint.inherits:
             ages.append(0)
     if not has_hint:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -105,12 +106,15 @@ class Authenticator:
 
     async def start(self) -> None:
         """Fetch every key set once; one that fails is asked for again later."""
-        for _, source in self._issuers.values():
-            if source.at_hand() is None:
-                try:
-                    await source.keys()
-                except UnauthenticatedError:
-                    continue
+        sources = [source for _, source in self._issuers.values()]
+        fetched = await asyncio.gather(
+            *(source.keys() for source in sources), return_exceptions=True
+        )
+        for failure in fetched:
+            if isinstance(failure, BaseException) and not isinstance(
+                failure, UnauthenticatedError
+            ):
+                raise failure
 
     @property
     def is_ready(self) -> bool:

@@ -165,9 +165,16 @@ class RemoteKeys:
 
     async def _download(self) -> bytes:
         url = self._settings.jwks_url or ""
-        async with self._client.stream("GET", url, follow_redirects=False) as answer:
+        async with self._client.stream(
+            "GET",
+            url,
+            headers={"accept": "application/json", "accept-encoding": "identity"},
+            follow_redirects=False,
+        ) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise ValueError(f"the JWKS URL answered {answer.status_code}")
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise ValueError("the key set is compressed though nobody asked")
             text = b""
             async for chunk in answer.aiter_bytes():
                 text += chunk

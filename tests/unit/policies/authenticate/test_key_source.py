@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import httpx
@@ -150,6 +151,14 @@ async def test_a_token_of_a_withdrawn_key_is_verified_again(provider, ask, clock
             id="redirect",
         ),
         pytest.param(httpx.ConnectError("refused"), id="refused"),
+        pytest.param(
+            httpx.Response(
+                200,
+                headers={"content-encoding": "gzip"},
+                content=gzip.compress(b'{"keys": []}'),
+            ),
+            id="compressed",
+        ),
     ],
 )
 class TestWhileTheProviderFails:
