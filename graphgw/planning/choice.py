@@ -35,6 +35,7 @@ class Choice:
         self._journal: list[Goal | Path] = []
         self._jumps: dict[tuple[Slot, str], int] = {}
         self._evaluations = 0
+        self._was_contested = False
         self.cost = 0
 
     @property
@@ -51,6 +52,21 @@ class Choice:
         """Find a path for all goals; false where they exclude one another."""
         bundles = self._bundles(goals)
         bundles.sort(key=lambda bundle: len(self._open(bundle[0])) > 1)
+        mark, cost = self._mark()
+        if not self._take_ordered(bundles):
+            return False
+        if not self._was_contested:
+            return True
+        straight = self.cost
+        self._undo(mark, cost)
+        if self._take_picky(bundles) and self.cost < straight:
+            return True
+        self._undo(mark, cost)
+        return self._take_ordered(bundles)
+
+    def _take_ordered(self, bundles: Sequence[_Bundle]) -> bool:
+        """Take what has no choice, then what is free, and search for the rest."""
+        self._was_contested = False
         rest: list[_Bundle] = []
         for bundle in bundles:
             if len(self._open(bundle[0])) > 1:
@@ -60,6 +76,7 @@ class Choice:
         rest = self._take_cheap(rest)
         if not rest:
             return True
+        self._was_contested = len(rest) < len(bundles)
         mark, cost = self._mark()
         if not all(map(self._take_bundle, rest)):
             self._undo(mark, cost)
@@ -71,6 +88,20 @@ class Choice:
             if not self._search(rest, best):
                 self._replay(rest, chosen)
         return True
+
+    def _take_picky(self, bundles: Sequence[_Bundle]) -> bool:
+        """Take what few entries have first, and what takes a jump at the end.
+
+        A goal with one path may still have a choice of keys on the way, and can go
+        by the entry that another goal needs.
+        """
+
+        def entries(bundle: _Bundle) -> int:
+            return sum(path.top.kind == "root" for path in self._open(bundle[0]))
+
+        local = [bundle for bundle in bundles if entries(bundle)]
+        others = [bundle for bundle in bundles if not entries(bundle)]
+        return all(map(self._take_bundle, [*sorted(local, key=entries), *others]))
 
     def take_soft(self, slots: Iterable[Slot]) -> list[Goal]:
         """Ask for the runtime type where a taken path can tell it for nothing."""
