@@ -12,7 +12,7 @@ import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from graphgw.config.units import parse_duration
+from graphgw.config.units import read_duration
 
 __all__ = ["ensure_key_pair", "run"]
 
@@ -32,13 +32,16 @@ def run(
     ),
 ) -> None:
     """Mint a token for development; makes a key pair on first use."""
-    seconds = parse_duration(expires)
+    try:
+        seconds = int(read_duration(expires))
+    except ValueError as error:
+        raise typer.BadParameter(f"--expires {error}") from error
     now = int(time.time())
     claims = {
         "iss": issuer,
         "sub": subject,
         "iat": now,
-        "exp": now + int(float(str(seconds))),
+        "exp": now + seconds,
         **({"scope": scopes} if scopes else {}),
         **({"aud": audience} if audience else {}),
     }

@@ -12,15 +12,23 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+)
 
-from graphgw.config.units import parse_duration, parse_size
+from graphgw.config.bounds import check_count, check_number
+from graphgw.config.units import parse_duration, parse_size, refuse_bool
 
-__all__ = ["build_model", "build_settings"]
+__all__ = ["build_model", "build_settings", "secret_names"]
 
 _NAMES: dict[str, Any] = {"Path": Path, "Mapping": Mapping, "RequestContext": Any}
 """Names that the settings' modules import for type checkers only."""
@@ -49,16 +57,28 @@ def build_model(settings: type[Any]) -> type[BaseModel]:
     return create_model(settings.__name__, __base__=_Strict, **members)
 
 
+@cache
+def secret_names(settings: type[Any]) -> frozenset[str]:
+    """Return the names of the settings whose values are never shown."""
+    module = vars(sys.modules[settings.__module__])
+    hints = typing.get_type_hints(settings, localns={**_NAMES, **module})
+    names = {item.name for item in fields(settings) if not item.repr}
+    for hint in hints.values():
+        for inner in (hint, *get_args(hint)):
+            if isinstance(inner, type) and is_dataclass(inner):
+                names |= secret_names(inner)
+    return frozenset(names)
+
+
 def _annotation(name: str, hint: Any) -> Any:
+    """Return a setting's type as the file may write it, within its bounds."""
     if hint is float:
-        return Annotated[float, BeforeValidator(parse_duration)]
-    if hint is int and name.endswith("_bytes"):
-        return Annotated[int, BeforeValidator(parse_size)]
-    return _substitute(hint)
-
-
-def _substitute(hint: Any) -> Any:
-    """Put models in the place of settings classes."""
+        check = AfterValidator(partial(check_number, name))
+        return Annotated[float, check, BeforeValidator(parse_duration)]
+    if hint is int:
+        parse = parse_size if name.endswith("_bytes") else refuse_bool
+        check = AfterValidator(partial(check_count, name))
+        return Annotated[int, check, BeforeValidator(parse)]
     if is_dataclass(hint) and isinstance(hint, type):
         return build_model(hint)
     arguments = get_args(hint)
@@ -66,9 +86,9 @@ def _substitute(hint: Any) -> Any:
     if not arguments or origin is typing.Literal:
         return hint
     if origin in {typing.Union, types.UnionType}:
-        return typing.Union[tuple(_substitute(a) for a in arguments)]  # noqa: UP007 - built at run time
+        return typing.Union[tuple(_annotation(name, a) for a in arguments)]  # noqa: UP007 - built at run time
     if origin is tuple:
-        return tuple[tuple(_substitute(a) for a in arguments)]  # type: ignore[misc]
+        return tuple[tuple(_annotation(name, a) for a in arguments)]  # type: ignore[misc]
     return hint
 
 

@@ -19,6 +19,8 @@ SettingPath = tuple[str | int, ...]
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MAX_DEPTH: Final = 30
+_MAX_VALUES: Final = 100_000
+_NOTHING: Final = frozenset(("", "~", "null"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +30,34 @@ class YAMLValues:
     file: str
     data: Any = field(repr=False)
     lines: Mapping[SettingPath, int] = field(repr=False)
+    variables: Mapping[SettingPath, str] = field(repr=False)
+    """The environment variable that a value comes from."""
+
+    def line(self, path: SettingPath) -> int:
+        """Return the line of the nearest place that is in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
 
     def where(self, path: SettingPath) -> str:
-        """Return ``file:line setting`` for the nearest place that is in the file."""
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
+        """Return ``file:line setting`` for a place."""
         name = ".".join(str(part) for part in path)
-        return f"{self.file}:{self.lines.get(known, 1)} {name}".rstrip()
+        return f"{self.file}:{self.line(path)} {name}".rstrip()
+
+    def variable(self, path: SettingPath) -> str | None:
+        """Return the variable that the value at or above a place comes from."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.variables:
+                return self.variables[path[:length]]
+        return None
 
 
 def read_yaml(text: str, file: str, environ: Mapping[str, str]) -> YAMLValues:
     """Read one YAML document.
 
     ``${NAME}`` in a value is replaced by an environment variable and
-    ``${NAME:-text}`` by the text where there is none.
+    ``${NAME:-text}`` by the text where there is none. What comes of it is text,
+    whatever the variable holds; nothing, where it is empty and without quotes.
 
     Raises:
         ConfigurationError: It is not YAML, has a key twice, or names variables that
@@ -50,56 +65,86 @@ def read_yaml(text: str, file: str, environ: Mapping[str, str]) -> YAMLValues:
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        reason = getattr(error, "problem", None) or "it cannot be read"
-        raise ConfigurationError(
-            [Problem(f"this is not YAML: {reason}", where=f"{file}:{line}")]
-        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError([_syntax_problem(error, text, file)]) from error
     reader = _Reader(file, environ)
     data = {} if node is None else reader.read(node, ())
     if reader.problems:
         raise ConfigurationError(reader.problems)
-    return YAMLValues(file, data, reader.lines)
+    return YAMLValues(file, data, reader.lines, reader.variables)
+
+
+def _syntax_problem(error: Exception, text: str, file: str) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    number = mark.line + 1 if mark else 1
+    reason = getattr(error, "problem", None) or "it cannot be read"
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    lines = text.splitlines()[max(0, number - 2) : number]
+    needs_quotes = any("{" in line.split("${")[0] for line in lines if "${" in line)
+    mend = 'inside braces, put "${NAME}" in quotes' if needs_quotes else None
+    return Problem(f"this is not YAML: {reason}", f"{file}:{number}", mend)
 
 
 class _Reader:
     def __init__(self, file: str, environ: Mapping[str, str]) -> None:
         self._file = file
         self._environ = environ
+        self._loader = yaml.SafeLoader("")
+        self._count = 0
         self.lines: dict[SettingPath, int] = {}
+        self.variables: dict[SettingPath, str] = {}
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node, path: SettingPath) -> Any:
         """Return the value of a node."""
+        self._count += 1
+        if self._count > _MAX_VALUES:
+            if self._count == _MAX_VALUES + 1:
+                self._report("its aliases make too many values", node, "write less")
+            return None
         self.lines[path] = node.start_mark.line + 1
         if len(path) > _MAX_DEPTH:
             self._report("this is nested too deeply", node)
+            self._count = _MAX_VALUES + 1  # one such problem is enough
             return None
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, (*path, i)) for i, item in enumerate(node.value)]
-        return self._read_scalar(node)
+        return self._read_scalar(node, path)
 
     def _read_mapping(self, node: yaml.MappingNode, path: SettingPath) -> Any:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._report("a setting's name must be a text", key_node)
+                continue
             key = str(key_node.value)
             if key in values:
                 self._report(f'"{key}" stands here twice', key_node, "keep one of them")
+            if key == "<<":
+                mend = "write the settings out"
+                self._report("settings cannot be merged with <<", key_node, mend)
             values[key] = self.read(value_node, (*path, key))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
         return values
 
-    def _read_scalar(self, node: yaml.Node) -> Any:
-        if "${" not in node.value:
-            return yaml.SafeLoader("").construct_object(node)
-        text = _VARIABLE.sub(lambda found: self._variable(found, node), node.value)
-        if getattr(node, "style", None) in {"'", '"'}:
-            return text
-        return yaml.safe_load(text)
+    def _read_scalar(self, node: yaml.Node, path: SettingPath) -> Any:
+        text: str = node.value
+        if "${" not in text:
+            if node.tag.endswith(":timestamp"):
+                return text
+            try:
+                return self._loader.construct_object(node)
+            except (yaml.YAMLError, ValueError):
+                self._report("this value cannot be read", node, "write it in quotes")
+                return None
+        for found in _VARIABLE.finditer(text):
+            self.variables.setdefault(path, found[1])
+        text = _VARIABLE.sub(lambda found: self._variable(found, node), text)
+        is_quoted = getattr(node, "style", None) in {"'", '"'}
+        return None if text in _NOTHING and not is_quoted else text
 
     def _variable(self, found: re.Match[str], node: yaml.Node) -> str:
         name = found[1]

@@ -63,6 +63,8 @@ class ServerSettings:
     examples: tuple[ExampleOperation, ...] = ()
     max_body_bytes: int = 1024 * 1024
     max_header_bytes: int = 32 * 1024
+    header_timeout: float = 10.0
+    """Seconds that a client may take to send its headers."""
     body_timeout: float = 10.0
     """Seconds that a client may take to send its body."""
     shutdown_grace: float = 30.0
@@ -79,7 +81,7 @@ class TelemetrySettings:
 
     log_format: Literal["json", "console"] = "json"
     """``json`` for machines, ``console`` for people."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

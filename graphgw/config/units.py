@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["parse_duration", "parse_size"]
+__all__ = ["parse_duration", "parse_size", "read_duration", "refuse_bool"]
 
-_QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+_QUANTITY: Final = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {
     "b": 1,
@@ -29,8 +29,17 @@ def parse_duration(value: object) -> object:
         ValueError: The text is no duration.
     """
     if not isinstance(value, str):
-        return value
-    return _parse(value, _SECONDS, "a duration such as 500ms, 10s or 1m")
+        return refuse_bool(value)
+    return read_duration(value)
+
+
+def read_duration(text: str) -> float:
+    """Return the seconds of a text such as ``500ms`` or ``1m``.
+
+    Raises:
+        ValueError: The text is no duration.
+    """
+    return _parse(text, _SECONDS, "a duration such as 500ms, 10s or 1m")
 
 
 def parse_size(value: object) -> object:
@@ -40,8 +49,19 @@ def parse_size(value: object) -> object:
         ValueError: The text is no size.
     """
     if not isinstance(value, str):
-        return value
+        return refuse_bool(value)
     return int(_parse(value, _BYTES, "a size such as 64KiB or 1MiB"))
+
+
+def refuse_bool(value: object) -> object:
+    """Return what is not ``true`` or ``false``, which Python takes for numbers.
+
+    Raises:
+        ValueError: It is one of them.
+    """
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - a validator's error
+    return value
 
 
 def _parse(text: str, units: dict[str, float] | dict[str, int], what: str) -> float:

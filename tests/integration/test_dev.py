@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import sys
 import time
@@ -120,6 +121,7 @@ def test_the_example_runs_whole_and_ends_whole(tmp_path: Path):
         text = text.replace(str(old), str(new))
     config = tmp_path / "graphgw.yaml"
     config.write_text(text)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     running = start_process(
         "dev",
         sys.executable, "-m", "graphgw.cli.main", "dev",
