@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from graphgw.config.settings import Settings
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.worker import ColdWorker
+    from graphgw.policies.settings import PolicySettings
     from graphgw.stores.protocol import Store
     from graphgw.subgraphs.protocol import Subgraph
 
@@ -87,13 +88,22 @@ async def assemble(
     return Snapshot(
         supergraph,
         {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},
-        policies=PolicySet(supergraph, settings.auth, settings.policies, store),
+        policies=PolicySet(supergraph, settings.auth, _shared_out(settings), store),
         limits=settings.limits,
         planning=settings.planning,
         worker=worker,
         exposes_plans=settings.exposes_plans,
         names_subgraphs=settings.includes_subgraph_in_errors,
     )
+
+
+def _shared_out(settings: Settings) -> PolicySettings:
+    """Tell the rate limits how many processes count for themselves."""
+    policies = settings.policies
+    if settings.redis_url is not None or settings.server.workers == 1:
+        return policies
+    rate_limit = replace(policies.rate_limit, workers=settings.server.workers)
+    return replace(policies, rate_limit=rate_limit)
 
 
 class RemoteSubgraphs:

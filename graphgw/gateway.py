@@ -21,6 +21,8 @@ from graphgw.sources.connections import Connections
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.memory import MemoryStore
+from graphgw.stores.redis import RedisStore
+from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import OperationFinished, SnapshotSwapped
 from graphgw.telemetry.observer import Observer, Observers
@@ -70,7 +72,7 @@ class Gateway:
             for name, url in (services or {}).items()
         )
         self._snapshot: Snapshot | None = None
-        self._store = MemoryStore()
+        self._store = _open_store(self.settings)
         self._remote = RemoteSubgraphs()
         supergraph = self.settings.supergraph
         self._source = None if supergraph is None else open_sdl_source(supergraph)
@@ -86,6 +88,9 @@ class Gateway:
         settings = self.settings
         self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
         self.connections = Connections(self._services)
+        self._cache = (
+            EntityCache(self._store) if settings.policies.cache.is_enabled else None
+        )
         self._authenticator = Authenticator(settings.auth, observer=self.observer)
         try:
             await self._authenticator.start()
@@ -156,6 +161,10 @@ class Gateway:
         await self._authenticator.aclose()
         await self.connections.aclose()
         await self._worker.aclose()
+        if self._cache is not None:
+            await self._cache.aclose()
+        if isinstance(self._store, RedisStore):
+            await self._store.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -171,8 +180,8 @@ class Gateway:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether there is a graph to serve."""
-        return self._snapshot is not None
+        """Tell whether there is a graph to serve and tokens can be verified."""
+        return self._snapshot is not None and self._authenticator.is_ready
 
     @property
     def snapshot(self) -> Snapshot:
@@ -248,7 +257,7 @@ class Gateway:
             ),
             sources=self.connections,
         )
-        return RequestLoaders.attach(context)
+        return RequestLoaders.attach(context, self._cache)
 
     def _report_refusal(
         self,
@@ -271,3 +280,10 @@ class Gateway:
                 error_codes=response.error_codes,
             )
         )
+
+
+def _open_store(settings: Settings) -> MemoryStore | RedisStore:
+    """Return where limits are counted and rows are kept."""
+    if settings.redis_url is not None:
+        return RedisStore(settings.redis_url)
+    return MemoryStore(max_bytes=settings.policies.cache.max_bytes)

@@ -122,6 +122,23 @@ async def _answer(
         decision = await policies.decide(context, operation, variables)
         if decision.refusal is not None:
             return _with_headers(refuse(decision.refusal), decision)
+    outcome = Outcome(500, has_errors=True)
+    try:
+        response = await _run(snapshot, operation, variables, context, decision)
+        outcome = Outcome(response.status, has_errors=bool(response.errors))
+    finally:
+        if decision is not ALLOWED:
+            await policies.settle(context, decision, outcome)
+    return response
+
+
+async def _run(
+    snapshot: Snapshot,
+    operation: Operation,
+    variables: JSONObject,
+    context: RequestContext,
+    decision: Decision,
+) -> GraphQLResponse:
     compiled = await _plan(snapshot, operation, decision, context)
     shown = snapshot.shown_plan(compiled, context.headers)
     if shown is not None and shown.is_dry_run:
@@ -134,21 +151,17 @@ async def _answer(
     headers = (
         decision.headers
         + result.headers
-        + policies.response_headers(
+        + snapshot.policies.response_headers(
             operation, has_errors=bool(errors), principal=context.principal
         )
     )
-    response = GraphQLResponse(
+    return GraphQLResponse(
         result.data,
         errors[: snapshot.max_errors],
         shown.extensions if shown else None,
         headers,
         fetches=len(compiled.plan.fetches),
     )
-    if decision is not ALLOWED:
-        outcome = Outcome(response.status, has_errors=bool(errors))
-        await policies.settle(context, decision, outcome)
-    return response
 
 
 async def _plan(

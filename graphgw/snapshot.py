@@ -156,12 +156,14 @@ class Snapshot:
         values = dict(zip(document.conditions, conditions, strict=True))
 
         def work() -> Operation:
-            return normalize(
+            operation = normalize(
                 document,
                 values,
                 self.supergraph.api_schema,
                 budget=Budget(self._seconds),
             )
+            self.policies.prepare(operation)
+            return operation
 
         key = ("operation", self, document.hash, document.operation.name, conditions)
         operation = await self._worker.run(key, work)
