@@ -510,10 +510,6 @@ class RandomSupergraph:
         names = self.random.sample(fields, min(len(fields), self.random.randint(1, 2)))
         types = {name: self.schema.query_type.fields[name].type for name in names}
         inner = [f"{name} {self._selections(types[name], depth)}" for name in names]
-        inner = [
-            text.replace("{", "{ __typename", 1) if text.startswith("allI") else text
-            for text in inner
-        ]
         return "{ " + " ".join(inner) + " }"
 
     def _selections(self, type_: Any, depth: int) -> str:
