@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from graphgw.execution.contexts import build_context_groups
 from graphgw.execution.fetch_errors import answer_keys, build_error_map
 from graphgw.execution.fetch_keys import path_keys, top_keys
 from graphgw.execution.introspection import build_introspection
@@ -17,6 +18,7 @@ from graphgw.federation.selection import Field
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from graphgw.execution.contexts import ContextGroups
     from graphgw.execution.fetch_errors import FetchErrorMap
     from graphgw.execution.introspection import Introspection
     from graphgw.execution.merge import MergeRule
@@ -36,7 +38,8 @@ class CompiledFetch:
     """One fetch, ready to run.
 
     ``index`` is its place in the plan and ``followers`` the places of those that
-    wait for it. ``collector`` is set for an entity fetch.
+    wait for it. ``collector`` is set for an entity fetch, ``contexts`` for one whose
+    arguments are filled from ancestors of the entities.
     """
 
     index: int
@@ -44,6 +47,7 @@ class CompiledFetch:
     subgraph: str
     prepared: PreparedFetch = field(repr=False)
     collector: EntityCollector | None = field(repr=False)
+    contexts: ContextGroups | None = field(repr=False)
     merge: MergeRule
     errors: FetchErrorMap = field(repr=False)
     followers: tuple[int, ...]
@@ -107,6 +111,7 @@ def compile_plan(
                 subgraph=subgraph.name,
                 prepared=subgraph.prepare(fetch, operation.variables),
                 collector=build_collector(fetch, supergraph) if fetch.inputs else None,
+                contexts=build_context_groups(fetch, supergraph),
                 merge=rules[index],
                 errors=build_error_map(fetch, subgraph.name, keys),
                 followers=tuple(

@@ -27,9 +27,10 @@ __all__ = ["MergeRule", "apply_renames", "build_merge_rules", "fold", "merge_ent
 class MergeRule:
     """How one fetch's answer goes into the tree.
 
-    ``is_deep`` where another fetch writes some of the same objects; otherwise the
-    answer's top values are put in as they are. ``drops_typename`` where the
-    subgraph knows an interface as an object type and cannot name runtime types.
+    ``is_deep`` where another fetch writes some of the same objects, or needs equal
+    entities kept apart; otherwise the answer's top values are put in as they are.
+    ``drops_typename`` where the subgraph knows an interface as an object type and
+    cannot name runtime types.
     """
 
     is_deep: bool = False
@@ -40,10 +41,12 @@ class MergeRule:
 def build_merge_rules(plan: QueryPlan, supergraph: Supergraph) -> tuple[MergeRule, ...]:
     """Return one rule per fetch of the plan."""
     written = [composite_paths(fetch) for fetch in plan.fetches]
+    has_contexts = any(fetch.contexts for fetch in plan.fetches)
     rules = []
     for index, fetch in enumerate(plan.fetches):
         others = (paths for at, paths in enumerate(written) if at != index)
         is_deep = any(not written[index].isdisjoint(paths) for paths in others)
+        is_deep = is_deep or (has_contexts and bool(written[index]))
         drops = any(
             _is_interface_object(entity.typename, fetch.graph, supergraph)
             for entity in fetch.inputs

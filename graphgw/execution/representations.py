@@ -46,13 +46,17 @@ class EntityCollector:
         [list[JSONObject]], tuple[list[JSONObject], list[int], list[JSONObject]]
     ] = field(repr=False)
 
-    def run(self, tree: JSONObject) -> Entities:
+    def run(
+        self, tree: JSONObject, objects: list[JSONObject] | None = None
+    ) -> Entities:
         """Find the fetch's entities in the tree, and their representations.
 
-        Equal entities share one. An entity is left out where its key is null or
+        With ``objects`` they are these: they have been found before. Equal entities
+        share one representation. An entity is left out where its key is null or
         something that the subgraph requires is missing: it cannot be asked for.
         """
-        return Entities(*self.represent(self.collect(tree)))
+        found = self.collect(tree) if objects is None else objects
+        return Entities(*self.represent(found))
 
 
 def build_collector(fetch: Fetch, supergraph: Supergraph) -> EntityCollector:

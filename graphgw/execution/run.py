@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from graphgw.context import RequestContext
     from graphgw.execution.compile import CompiledFetch, CompiledPlan
+    from graphgw.execution.contexts import ContextGroups
     from graphgw.execution.representations import Entities
     from graphgw.subgraphs.protocol import FetchResult
     from graphgw.types import JSON, JSONObject
@@ -32,6 +33,9 @@ __all__ = ["ExecutionResult", "run_event", "run_plan"]
 
 _GRACE: Final = 0.05
 """Seconds past the deadline in which a source may still say itself that it is late."""
+
+_AT_ONCE: Final = 16
+"""Requests of one fetch in flight, where it needs several."""
 
 _ENTITY_TYPES: Final = frozenset({dict, NoneType})
 
@@ -110,8 +114,8 @@ class _Run:
         self._context = context
         self._variables = variables
         self._waits = [found.waits_for for found in compiled.fetches]
-        self._errors: dict[int, list[JSONObject]] = {}
-        self._headers: dict[int, tuple[tuple[str, str], ...]] = {}
+        self._errors: dict[tuple[int, int], list[JSONObject]] = {}
+        self._headers: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
         self._running: dict[int, float] = {}
         self._highest = -1
 
@@ -159,31 +163,68 @@ class _Run:
         return ready
 
     async def _run_fetch(self, compiled: CompiledFetch) -> None:
-        began = self._running[compiled.index] = perf_counter()
+        self._running[compiled.index] = perf_counter()
+        if compiled.contexts is None:
+            await self._request(compiled, self._variables)
+        else:
+            await self._request_by_context(compiled, compiled.contexts)
+        del self._running[compiled.index]
+        if compiled.is_root_mutation:
+            self._reset_loaders()
+
+    async def _request_by_context(
+        self, compiled: CompiledFetch, contexts: ContextGroups
+    ) -> None:
+        """Send one request for each combination of values taken from ancestors."""
+        try:
+            groups = contexts.run(self.tree)
+        except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
+            self._report(compiled, error)
+            return
+        left = enumerate(groups)
+
+        async def send() -> None:
+            for part, group in left:
+                variables = {**self._variables, **group.variables}
+                await self._request(compiled, variables, group.entities, part)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(len(groups), _AT_ONCE) - 1):
+                tasks.create_task(send())
+            await send()
+
+    async def _request(
+        self,
+        compiled: CompiledFetch,
+        variables: JSONObject,
+        objects: list[JSONObject] | None = None,
+        part: int = 0,
+    ) -> None:
+        """Send a fetch's request, or one part of it, and merge what comes.
+
+        ``objects`` are the entities to ask for, where not all at the fetch's path.
+        """
+        began = perf_counter()
         representations: Sequence[JSONObject] = ()
         code: str | None = None
         try:
             entities: Entities | None = None
             if compiled.collector is not None:
-                entities = compiled.collector.run(self.tree)
+                entities = compiled.collector.run(self.tree, objects)
                 representations = entities.representations
                 if not representations:
-                    del self._running[compiled.index]
                     return
             result = await compiled.prepared.run(
-                self._context, self._variables, representations
+                self._context, variables, representations
             )
-            self._take(compiled, result, entities)
+            self._take(compiled, result, entities, part)
         except (SourceError, DeadlineExceededError) as error:
             code = error.code
-            self._fail(compiled, error.message, code)
+            self._fail(compiled, error.message, code, part)
         except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
             code = InternalError.code
-            self._report(compiled, error)
-        del self._running[compiled.index]
+            self._report(compiled, error, part)
         self._observe(compiled, began, len(representations), code)
-        if compiled.is_root_mutation:
-            self._reset_loaders()
 
     def take_event(self, event: FetchResult) -> None:
         """Take a subscription event for the answer of the first fetch."""
@@ -194,7 +235,11 @@ class _Run:
             self._fail(first, error.message, error.code)
 
     def _take(
-        self, compiled: CompiledFetch, result: FetchResult, entities: Entities | None
+        self,
+        compiled: CompiledFetch,
+        result: FetchResult,
+        entities: Entities | None,
+        part: int = 0,
     ) -> None:
         """Merge a fetch's answer into the tree and record its errors.
 
@@ -226,9 +271,9 @@ class _Run:
             merge_entities(entities.targets, entities.positions, data, rule, wins=wins)
         self._highest = max(self._highest, compiled.index)
         if result.headers:
-            self._headers[compiled.index] = result.headers
+            self._headers[compiled.index, part] = result.headers
         if result.errors:
-            self._errors[compiled.index] = compiled.errors.entries(
+            self._errors[compiled.index, part] = compiled.errors.entries(
                 result.errors, self.tree, entities, has_data=data is not None
             )
 
@@ -251,14 +296,21 @@ class _Run:
         )
         return ExecutionResult(data, errors + found, headers)
 
-    def _fail(self, compiled: CompiledFetch, message: str, code: str) -> None:
-        self._errors[compiled.index] = compiled.errors.whole(message, code)
+    def _fail(
+        self, compiled: CompiledFetch, message: str, code: str, part: int = 0
+    ) -> None:
+        """Record a failed request; its other parts may have failed alike."""
+        found = compiled.errors.whole(message, code)
+        known = (self._errors.get((compiled.index, n)) for n in range(part))
+        if part and found in known:
+            return
+        self._errors[compiled.index, part] = found
 
-    def _report(self, compiled: CompiledFetch, error: Exception) -> None:
+    def _report(self, compiled: CompiledFetch, error: Exception, part: int = 0) -> None:
         where = f'fetch from subgraph "{compiled.subgraph}"'
         context = self._context
         context.observer.observe(InternalFailure(context.request_id, where, error))
-        self._fail(compiled, "Internal server error.", InternalError.code)
+        self._fail(compiled, "Internal server error.", InternalError.code, part)
 
     def _observe(
         self, compiled: CompiledFetch, began: float, entities: int, code: str | None
