@@ -1,10 +1,12 @@
 """Every scenario of federation, over HTTP through a gateway of its own.
 
 A folder is one scenario: ``subgraphs/*.graphql`` and ``data.json`` for the strict
-subgraph server, ``supergraph.graphql`` (made by ``compose.mjs``), and operations with
-what they must answer, how often each subgraph may be asked, and the plan. Wrong
-values in the data, and what the server refuses, give away a plan that looks in the
-wrong place. ``UPDATE_CASES=1`` rewrites the plans and adds missing answers; read both.
+subgraph server, ``supergraph.graphql`` (made by ``compose.mjs``; some have one in the
+form of Federation 1, too), and operations with what they must answer, how often each
+subgraph may be asked, and the plan. Wrong values in the data, and what the server
+refuses, give away a plan that looks in the wrong place.
+
+``UPDATE_CASES=1`` rewrites the plans and adds missing answers; read both.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.fixture_server import FixtureServer
 from support.scenario_gateways import ScenarioGateways
 
+from graphgw.composition.compose import compose
+from graphgw.composition.subgraph import SubgraphSDL
 from graphgw.errors import GraphGWError
 from graphgw.federation.read_supergraph import read_supergraph
 from graphgw.operations.budget import Budget
@@ -28,6 +32,9 @@ from graphgw.operations.validate import prepare_document
 from graphgw.operations.variables import build_variable_coercion, read_conditions
 from graphgw.planning.planner import Planner
 from graphgw.planning.print_plan import print_plan
+
+if TYPE_CHECKING:
+    from graphgw.federation.supergraph import Supergraph
 
 ROOT = Path(__file__).parent
 OPERATIONS = sorted(ROOT.glob("*/operations/*.graphql"))
@@ -83,12 +90,22 @@ def test_an_operation_is_answered_over_http(path: Path, server, gateways):
 
 
 @cache
-def read_graph(scenario: str):
-    return read_supergraph((ROOT / scenario / "supergraph.graphql").read_text())
+def read_graph(scenario: str, name: str = "supergraph"):
+    return read_supergraph((ROOT / scenario / f"{name}.graphql").read_text())
 
 
-def plan_text(path: Path) -> str:
-    supergraph = read_graph(path.parents[1].name)
+@cache
+def compose_graph(scenario: str):
+    subgraphs = sorted((ROOT / scenario / "subgraphs").glob("*.graphql"))
+    return compose(
+        [
+            SubgraphSDL(path.stem, "http://fixture.invalid", path.read_text())
+            for path in subgraphs
+        ]
+    ).supergraph
+
+
+def plan_text(path: Path, supergraph: Supergraph) -> str:
     schema = supergraph.api_schema
     try:
         document = prepare_document(
@@ -105,8 +122,29 @@ def plan_text(path: Path) -> str:
 @operations
 def test_an_operation_gets_the_plan_that_was_read(path: Path):
     expected = path.with_suffix(".plan.txt")
-    actual = plan_text(path)
+    actual = plan_text(path, read_graph(path.parents[1].name))
     if UPDATES:
         expected.write_text(actual)
 
     assert actual == expected.read_text()
+
+
+@operations
+def test_composing_the_subgraphs_here_leads_to_the_same_plan(path: Path):
+    actual = plan_text(path, compose_graph(path.parents[1].name))
+
+    assert actual == path.with_suffix(".plan.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(p, id=f"{p.parents[1].name}/{p.stem}")
+        for p in OPERATIONS
+        if (p.parents[1] / "supergraph.join_v0.1.graphql").exists()
+    ],
+)
+def test_a_supergraph_of_federation_1_leads_to_the_same_plan(path: Path):
+    supergraph = read_graph(path.parents[1].name, "supergraph.join_v0.1")
+
+    assert plan_text(path, supergraph) == path.with_suffix(".plan.txt").read_text()
