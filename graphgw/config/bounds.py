@@ -12,7 +12,14 @@ from typing import Final
 __all__ = ["check_count", "check_number"]
 
 _MAY_BE_ZERO: Final = frozenset(
-    ("backoff", "budget_per_second", "budget_ratio", "leeway", "shutdown_grace")
+    (
+        "backoff",
+        "budget_per_second",
+        "budget_ratio",
+        "leeway",
+        "shutdown_delay",
+        "shutdown_grace",
+    )
 )
 _AT_LEAST_ONE: Final = frozenset(
     (

@@ -67,6 +67,9 @@ class ServerSettings:
     """Seconds that a client may take to send its headers."""
     body_timeout: float = 10.0
     """Seconds that a client may take to send its body."""
+    shutdown_delay: float = 1.0
+    """Seconds after SIGTERM in which open connections still get an answer, and are
+    closed by it; then idle ones are closed."""
     shutdown_grace: float = 30.0
     """Seconds that running operations have left after SIGTERM."""
     keep_alive: float = 75.0
@@ -114,6 +117,8 @@ class Settings:
     dev: tuple[DevProcess, ...] = ()
     deadline: float = 10.0
     """Seconds that an operation may take in all."""
+    sharing: bool = True
+    """Whether requests share equal backend reads that they make at one time."""
     redis_url: str | None = None
     exposes_plans: bool = False
     """Whether clients may ask for the query plan with an answer."""

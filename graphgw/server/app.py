@@ -48,10 +48,11 @@ def create_app(
             await gateway.aclose()
 
     async def health(_: Request) -> Response:
-        body = {"status": "ready" if gateway.is_ready else "starting"}
+        is_ready = gateway.is_ready and not front.is_stopping
+        status = "stopping" if front.is_stopping else "starting"
         return Response(
-            orjson.dumps(body),
-            status_code=200 if gateway.is_ready else 503,
+            orjson.dumps({"status": "ready" if is_ready else status}),
+            status_code=200 if is_ready else 503,
             media_type="application/json",
             headers={"cache-control": "no-store"},
         )
@@ -62,7 +63,8 @@ def create_app(
     if settings.has_graphiql:
         routes += graphiql_routes(settings)
     application = Starlette(routes=routes, lifespan=lifespan)
-    return GraphQLFront(gateway, settings, application)
+    front = GraphQLFront(gateway, settings, application)
+    return front
 
 
 def _show(metrics: MetricsObserver):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -8,12 +8,21 @@ See https://graphql.github.io/graphql-over-http/draft/.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from graphgw.errors import BadRequestError, BodyTooLargeError, GraphGWError
+from graphgw.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    GraphGWError,
+    OverloadedError,
+)
 from graphgw.execution.response import refuse
 from graphgw.operations.request import parse_graphql_parameters, parse_graphql_request
+from graphgw.server.client_watch import (
+    unless_client_leaves,
+    unless_connection_is_lost,
+)
 from graphgw.server.csrf import is_forged
 from graphgw.server.negotiate import (
     JSON_TYPE,
@@ -22,6 +31,7 @@ from graphgw.server.negotiate import (
     http_status,
     prefers_html,
 )
+from graphgw.server.protocol import CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
     from graphgw.execution.response import GraphQLResponse
     from graphgw.gateway import Gateway
     from graphgw.operations.operation import GraphQLRequest
+    from graphgw.server.protocol import GuardedProtocol
     from graphgw.types import Headers
 
     Scope = MutableMapping[str, Any]
@@ -39,10 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphQLFront"]
 
-_WATCH_AFTER = 0.02
-"""Seconds after which a running request is watched for a client that left."""
-
-_NOT_ACCEPTABLE = "accept must allow application/graphql-response+json or JSON"
+_NOT_ACCEPTABLE: Final = "accept must allow application/graphql-response+json or JSON"
+_NO_EXTENSIONS: Final[dict[str, GuardedProtocol]] = {}
 
 
 class GraphQLFront:
@@ -56,6 +65,11 @@ class GraphQLFront:
         self._application = application
         self._origins = frozenset(settings.allowed_origins)
         self._path = settings.path
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """Say from now on that the gateway is not ready; answers go on."""
+        self.is_stopping = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -64,10 +78,14 @@ class GraphQLFront:
             return
         headers = _read_headers(scope["headers"])
         method = scope["method"]
-        if method == "GET" and prefers_html(headers.get("accept")):
-            await self._application(scope, receive, send)
-        elif method == "OPTIONS":
+        if method == "OPTIONS":
             await self._answer_preflight(headers, send)
+        elif (
+            method == "GET"
+            and self._settings.has_graphiql
+            and prefers_html(headers.get("accept"))
+        ):
+            await self._application(scope, receive, send)
         else:
             await self._serve(scope, headers, receive, send)
 
@@ -75,72 +93,85 @@ class GraphQLFront:
         self, scope: Scope, headers: Headers, receive: Receive, send: Send
     ) -> None:
         media_type = choose_media_type(headers.get("accept"))
-        client = scope.get("client")
-        peer = client[0] if client else None
+        method = scope["method"]
+        connection = scope.get("extensions", _NO_EXTENSIONS).get(CONNECTION)
         try:
-            if media_type is None:
-                raise BadRequestError(_NOT_ACCEPTABLE, status=406)
-            request = await self._read_request(scope, headers, receive)
+            self._check(method, media_type, headers)
+            if method == "GET":
+                request = _read_parameters(scope["query_string"])
+            else:
+                body = await self._read_body(receive, connection)
+                if body is None:
+                    return
+                request = parse_graphql_request(body)
         except GraphGWError as error:
             response = refuse(error)
         else:
+            client = scope["client"]
             handled = self._gateway.handle(
                 request,
                 headers,
-                peer=peer,
-                allows_mutation=scope["method"] == "POST",
+                peer=client[0] if client else None,
+                allows_mutation=method == "POST",
             )
-            answered = await _unless_client_leaves(handled, request, receive)
+            try:
+                answered = await _unless_client_leaves(
+                    handled, request, receive, connection
+                )
+            except asyncio.CancelledError:
+                if connection is None or not connection.is_draining:
+                    raise
+                answered = refuse(OverloadedError("the gateway is stopping"))
             if answered is None:
                 return
             response = answered
         await self._send(response, media_type or JSON_TYPE, headers, send)
 
-    async def _read_request(
-        self, scope: Scope, headers: Headers, receive: Receive
-    ) -> GraphQLRequest:
+    def _check(self, method: str, media_type: str | None, headers: Headers) -> None:
+        """Refuse a request for what its head says."""
+        if method not in {"POST", "GET"}:
+            raise BadRequestError(f"{method} is not supported", status=405)
+        if media_type is None:
+            raise BadRequestError(_NOT_ACCEPTABLE, status=406)
         if is_forged(headers, self._origins):
             raise BadRequestError(
                 "a page of another site sent this request; send JSON, or the"
                 " header apollo-require-preflight",
                 status=403,
             )
-        method = scope["method"]
-        if method == "GET":
-            query = scope["query_string"].decode("latin-1")
-            return parse_graphql_parameters(
-                dict(parse_qsl(query, keep_blank_values=True))
-            )
-        if method != "POST":
-            raise BadRequestError(f"{method} is not supported", status=405)
-        check_content(headers)
-        return parse_graphql_request(await self._read_body(headers, receive))
+        if method == "POST":
+            check_content(headers)
+            limit = self._settings.max_body_bytes
+            declared = headers.get("content-length", "0")
+            if not declared.isdecimal() or int(declared[:20]) > limit:
+                raise _too_large(limit)
 
-    async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
+    async def _read_body(
+        self, receive: Receive, connection: GuardedProtocol | None
+    ) -> bytes | None:
+        """Return the whole body; ``None`` if the client leaves before it is sent."""
+        if connection is not None:  # the protocol keeps the time
+            return await self._collect_body(receive)
+        try:
+            async with asyncio.timeout(self._settings.body_timeout):
+                return await self._collect_body(receive)
+        except TimeoutError as error:
+            raise BadRequestError("the body came too slowly", status=408) from error
+
+    async def _collect_body(self, receive: Receive) -> bytes | None:
         limit = self._settings.max_body_bytes
-        declared = headers.get("content-length", "0")
-        if not declared.isdigit() or int(declared[:20]) > limit:
-            raise _too_large(limit)
-        message = await self._receive(receive)
+        message = await receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
             if len(body) > limit:
                 break
-            message = await self._receive(receive)
+            message = await receive()
             body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            return None
         if len(body) > limit:
             raise _too_large(limit)
         return body
-
-    async def _receive(self, receive: Receive) -> MutableMapping[str, Any]:
-        try:
-            async with asyncio.timeout(self._settings.body_timeout):
-                message = await receive()
-        except TimeoutError as error:
-            raise BadRequestError("the body came too slowly", status=408) from error
-        if message["type"] == "http.disconnect":
-            raise BadRequestError("the client left", status=400)
-        return message
 
     async def _send(
         self,
@@ -151,30 +182,36 @@ class GraphQLFront:
     ) -> None:
         body = response.encode()
         codes = response.error_codes if response.errors else ()
+        status = http_status(response.status, codes, media_type)
         raw = [
             (b"content-type", f"{media_type}; charset=utf-8".encode()),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", b"%d" % len(body)),
         ]
-        status = http_status(response.status, codes, media_type)
         if status == 405:  # noqa: PLR2004 - HTTP's own number
             raw.append((b"allow", b"GET, POST"))
+        elif status == 413 and "expect" in headers:  # noqa: PLR2004
+            # The body that was asked leave for will not come: nothing to wait for.
+            raw.append((b"connection", b"close"))
         raw += [(name.encode(), value.encode()) for name, value in response.headers]
-        raw += self._cors(headers)
+        if self._origins:
+            raw += self._cors(headers)
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
 
     def _cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
-        if not self._origins:
-            return []
         origin = headers.get("origin")
         allowed = [(b"vary", b"Origin")]
         if origin in self._origins or "*" in self._origins:
-            allowed.append((b"access-control-allow-origin", (origin or "*").encode()))
+            allowed.append(
+                (b"access-control-allow-origin", (origin or "*").encode("latin-1"))
+            )
         return allowed
 
     async def _answer_preflight(self, headers: Headers, send: Send) -> None:
-        raw = [(b"allow", b"GET, POST, OPTIONS"), *self._cors(headers)]
-        if len(raw) > 2:  # noqa: PLR2004 - the origin is allowed
+        raw = [(b"allow", b"GET, POST, OPTIONS")]
+        allowed = self._cors(headers) if self._origins else []
+        raw += allowed
+        if len(allowed) > 1:
             wanted = headers.get("access-control-request-headers", "content-type")
             raw += [
                 (b"access-control-allow-methods", b"GET, POST"),
@@ -186,59 +223,43 @@ class GraphQLFront:
 
 
 def _read_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    return headers if len(headers) == len(raw) else _join_headers(raw)
+
+
+def _join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by name; one that came in several lines is one list."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        before = headers.get(name)
+        separator = "; " if name == "cookie" else ", "
+        headers[name] = value if before is None else f"{before}{separator}{value}"
+    return headers
+
+
+def _read_parameters(query: bytes) -> GraphQLRequest:
+    return parse_graphql_parameters(
+        dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    )
 
 
 def _too_large(limit: int) -> BodyTooLargeError:
     return BodyTooLargeError(f"the body is larger than {limit} bytes")
 
 
-async def _unless_client_leaves(
-    handled: Awaitable[GraphQLResponse], request: GraphQLRequest, receive: Receive
-) -> GraphQLResponse | None:
-    """Await the answer; ``None`` when the client left and it was given up.
+def _unless_client_leaves(
+    handled: Awaitable[GraphQLResponse],
+    request: GraphQLRequest,
+    receive: Receive,
+    connection: GuardedProtocol | None,
+) -> Awaitable[GraphQLResponse | None]:
+    """Give the answer up when its client leaves.
 
     A mutation runs to its end also when nobody waits for it any more.
     """
     if request.query is not None and "mutation" in request.query:
-        return await handled
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    watch = _ClientWatch(task, receive)
-    timer = loop.call_later(_WATCH_AFTER, watch.start)
-    try:
-        return await handled
-    except asyncio.CancelledError:
-        if watch.client_left and task is not None and task.uncancel() == 0:
-            return None
-        raise
-    finally:
-        timer.cancel()
-        await watch.stop()
-
-
-class _ClientWatch:
-    """Cancels a task when its client disconnects."""
-
-    __slots__ = ("_receive", "_task", "_watcher", "client_left")
-
-    def __init__(self, task: asyncio.Task[Any] | None, receive: Receive) -> None:
-        self._task = task
-        self._receive = receive
-        self._watcher: asyncio.Task[None] | None = None
-        self.client_left = False
-
-    def start(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
-
-    async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        if self._task is not None:
-            self.client_left = True
-            self._task.cancel()
-
-    async def stop(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+        return handled
+    if connection is None:
+        return unless_client_leaves(handled, receive)
+    return unless_connection_is_lost(handled, connection)

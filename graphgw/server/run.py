@@ -1,38 +1,29 @@
-"""Run the gateway under uvicorn: one process, or several on one socket."""
+"""Serve the gateway: in this process, or in several on one socket."""
 
 from __future__ import annotations
 
+import functools
+import gc
+import importlib
 import os
 import shutil
 import socket
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import orjson
-import uvicorn
-from uvicorn.supervisors.multiprocess import Multiprocess
+from typing import Any, Final, Literal
 
 from graphgw.config.load import load_settings
 from graphgw.config.settings import ServerSettings, Settings
 from graphgw.errors import ConfigurationError, Problem
-from graphgw.gateway import Gateway
-from graphgw.server.app import create_app
+from graphgw.server.workers import STARTUP_FAILED, Supervisor
 from graphgw.sources.sdl_source import SupergraphSettings
-from graphgw.telemetry.logs import LogObserver
-from graphgw.telemetry.metrics import MetricsObserver
 
-if TYPE_CHECKING:
-    from graphgw.server.front import GraphQLFront
-    from graphgw.telemetry.observer import Observer
+__all__ = ["ServeOptions", "serve"]
 
-__all__ = ["ServeOptions", "serve", "worker_app"]
-
-_OPTIONS = "GRAPHGW_SERVE_OPTIONS"
-_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
-_BACKLOG = 2048
+_METRICS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+_BACKLOG: Final = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +66,53 @@ def serve(options: ServeOptions) -> None:
 
     Raises:
         ConfigurationError: The configuration is wrong.
+        SystemExit: Several workers ended otherwise than well.
     """
-    settings = options.load().server
-    os.environ[_OPTIONS] = orjson.dumps(asdict(options)).decode()
-    folder = tempfile.mkdtemp(prefix="graphgw-metrics-")
-    if settings.workers > 1:
-        os.environ[_METRICS_DIR] = folder
-    listener = _listen(settings)
-    config = uvicorn.Config(
-        "graphgw.server.run:worker_app",
-        factory=True,
-        workers=settings.workers,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=int(settings.keep_alive),
-        timeout_graceful_shutdown=int(settings.shutdown_grace),
-    )
-    server = uvicorn.Server(config)
+    settings = options.load()
+    listener = _listen(settings.server)
     try:
-        if settings.workers > 1:
-            Multiprocess(config, target=server.run, sockets=[listener]).run()
+        if settings.server.workers > 1:
+            code = _serve_with_workers(settings, listener)
+            if code:
+                sys.exit(code)
         else:
-            server.run(sockets=[listener])
+            _worker_module().run_worker(settings, listener)
     finally:
         listener.close()
+
+
+def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
+    count = settings.server.workers
+    if settings.redis_url is None:
+        sys.stdout.write(
+            f"{count} workers: each counts rate limits and keeps caches for itself,"
+            " because there is no redis_url\n"
+        )
+    folder = tempfile.mkdtemp(prefix="graphgw-metrics-")
+    os.environ[_METRICS_DIR] = folder  # read when prometheus_client is imported
+    worker = _worker_module()
+    parent = os.getpid()
+
+    def work() -> int:
+        try:
+            worker.run_worker(settings, listener, metrics_folder=folder, parent=parent)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                sys.stderr.write(f"{problem}\n")
+            return STARTUP_FAILED
+        return 0
+
+    try:
+        gc.freeze()
+        forget = functools.partial(worker.forget_worker, folder)
+        return Supervisor(count, work, forget).run()
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _worker_module() -> Any:
+    """Import what a worker needs, after the environment is as it must be."""
+    return importlib.import_module("graphgw.server.worker")
 
 
 def _listen(settings: ServerSettings) -> socket.socket:
@@ -127,16 +137,3 @@ def _listen(settings: ServerSettings) -> socket.socket:
     sys.stdout.write(f"listening on http://{host}:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     return listener
-
-
-def worker_app() -> GraphQLFront:
-    """Build the application of one worker process from its environment."""
-    options = ServeOptions(**orjson.loads(os.environ[_OPTIONS]))
-    settings = options.load()
-    metrics = MetricsObserver(os.environ.get(_METRICS_DIR))
-    telemetry = settings.telemetry
-    observers: list[Observer] = [
-        metrics,
-        LogObserver(telemetry.log_format, telemetry.log_level),
-    ]
-    return create_app(Gateway(settings=settings, observers=observers), metrics=metrics)

@@ -1,0 +1,138 @@
+"""One server process: it keeps its connections' time, and drains before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from graphgw.server.protocol import TICK_SECONDS, GuardedProtocol, guarded_protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from graphgw.gateway import Gateway
+    from graphgw.server.front import GraphQLFront
+
+__all__ = ["DrainingServer"]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_LOOP_TURNS_A_TICK: Final = round(TICK_SECONDS / 0.1)
+_LOOK_SECONDS: Final = 0.02
+_ENDED_BY_SIGNAL: Final = 128
+
+
+class DrainingServer(uvicorn.Server):
+    """Serves a gateway until a signal comes, then lets nobody down.
+
+    After the first signal the gateway is not ready any more, and each answer closes
+    its connection. Idle connections stay open for ``shutdown_delay``, because the
+    next request may be on its way; then the socket and idle connections are closed,
+    and what runs has ``shutdown_grace`` to end. A second signal ends the process at
+    once.
+
+    Args:
+        gateway: The gateway; it is started and closed here.
+        front: Its ASGI application.
+        is_wanted: Asked ten times a second; the process drains once it is false.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        front: GraphQLFront,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        settings = gateway.settings.server
+        self._gateway = gateway
+        self._front = front
+        self._is_wanted = is_wanted
+        self._delay = settings.shutdown_delay
+        self._protocol = guarded_protocol(settings)
+        super().__init__(
+            uvicorn.Config(
+                front,
+                loop="uvloop",
+                http=self._protocol,
+                lifespan="off",
+                access_log=False,
+                log_level="error",
+                server_header=False,
+                proxy_headers=False,  # the authenticator knows whom to believe
+                timeout_graceful_shutdown=max(1, round(settings.shutdown_grace)),
+            )
+        )
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the gateway and serve it.
+
+        Raises:
+            ConfigurationError: The gateway cannot start.
+        """
+        async with self._gateway:
+            gc.collect()
+            gc.freeze()  # what is there now stays: never look at it again
+            await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Keep the connections' time."""
+        if counter % _LOOP_TURNS_A_TICK == 0:
+            self._tick()
+        if not self._is_wanted():
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def _tick(self) -> None:
+        for connection in self._connections():
+            connection.tick()
+
+    def _connections(self) -> list[GuardedProtocol]:
+        return [
+            connection
+            for connection in self.server_state.connections
+            if isinstance(connection, GuardedProtocol)
+        ]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then close."""
+        self._front.stop()
+        self._protocol.is_draining = True
+        for connection in self._connections():
+            connection.drain()
+        clock = asyncio.create_task(self._keep_time())
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._delay):
+                    await self._until_unconnected()
+            await super().shutdown(sockets)
+        finally:
+            clock.cancel()
+
+    async def _until_unconnected(self) -> None:
+        while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._tick()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on the first signal; after that the process ends with code 0."""
+        for number in _SIGNALS:
+            signal.signal(number, self.handle_exit)
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; end at once when asked again."""
+        if self.should_exit:
+            os._exit(_ENDED_BY_SIGNAL + sig)
+        super().handle_exit(sig, frame)

@@ -1,0 +1,253 @@
+"""HTTP/1.1 on a socket: uvicorn's httptools protocol, guarded against bad clients.
+
+What it adds: a head (request line and headers) has a size and a time, a body has a
+time; a request that two servers may read in two ways is refused and its connection
+closed; a client that leaves is told of at once; and while the server drains, every
+answer closes its connection.
+
+There are no timers for single requests: the server calls ``tick`` on each connection
+twice a second.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from graphgw.config.settings import ServerSettings
+
+__all__ = ["CONNECTION", "TICK_SECONDS", "GuardedProtocol", "guarded_protocol"]
+
+CONNECTION: Final = "graphgw.connection"
+"""The ASGI extension under which the application finds its ``GuardedProtocol``."""
+
+TICK_SECONDS: Final = 0.5
+_LINGER_SECONDS: Final = 2.0
+_DISCARDED_BYTES: Final = 16 * 1024 * 1024
+_NEVER: Final = 0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. Subclasses made by ``guarded_protocol`` carry the settings."""
+
+    max_head_bytes: ClassVar[int]
+    head_ticks: ClassVar[int]
+    body_ticks: ClassVar[int]
+    idle_ticks: ClassVar[int]
+    linger_ticks: ClassVar[int]
+
+    is_draining = False
+    """Set on the class of a server that is stopping."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.when_lost: Callable[[], object] | None = None
+        """Called once, when the client leaves before its answer is complete."""
+        self.is_lost = False
+        self._ticks = 0
+        self._ticks_left = self.head_ticks
+        self._extensions = {CONNECTION: self}
+        self._is_in_head = False
+        self._is_in_body = False
+        self._is_refused = False
+        self._head_bytes = 0
+        self._chunk_bytes = 0
+        self._heads = 0
+        self._discarded = 0
+        self._problem: tuple[int, str] | None = None
+
+    # Bytes
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; refuse what it refuses, and heads without an end."""
+        if self._is_refused:
+            return
+        heads, was_in_body = self._heads, self._is_in_body
+        self._chunk_bytes = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            problem, self._problem = self._problem, None
+            self._refuse(*(problem or (400, "the request is not HTTP/1.1")))
+            return
+        if self._is_in_head:
+            if heads == self._heads and not was_in_body:
+                self._head_bytes += len(data)
+            if self._head_bytes > self.max_head_bytes:
+                self._refuse(431, "the headers are too large")
+        elif was_in_body and self.cycle.response_complete:
+            self._discarded += len(data)
+            if self._discarded > _DISCARDED_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Start the clock of a head."""
+        super().on_message_begin()
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._ticks, self._ticks_left = 0, self.head_ticks
+
+    def on_headers_complete(self) -> None:
+        """Refuse an ambiguous head, else start the request."""
+        self._heads += 1
+        self._problem = self._find_problem()
+        if self._problem is not None:
+            raise ValueError(self._problem)
+        self._is_in_head = False
+        self._is_in_body = True
+        self._ticks, self._ticks_left = 0, self.body_ticks
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours
+        super().on_headers_complete()
+        if self.is_draining:
+            self.drain()
+
+    def _find_problem(self) -> tuple[int, str] | None:
+        headers = self.headers
+        if self._head_bytes + self._chunk_bytes > self.max_head_bytes:
+            size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in headers)
+            if size > self.max_head_bytes:
+                return 431, "the headers are too large"
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            return 400, "there must be one host header"
+        return None
+
+    def on_message_complete(self) -> None:
+        """Stop the clock of the body."""
+        self._is_in_body = False
+        if self._running() is not None:
+            self._ticks_left = _NEVER
+            super().on_message_complete()
+        else:
+            self._ticks, self._ticks_left = 0, self.idle_ticks
+            self._discarded = 0
+
+    def _running(self) -> RequestResponseCycle | None:
+        """Return the request that came last, unless it is answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return None if cycle is None or cycle.response_complete else cycle
+
+    # Refusing
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer a request that cannot be served, and close the connection.
+
+        The connection is read, and what comes thrown away, until the client has seen
+        the answer: closing at once could make the client's system discard it.
+        """
+        cycle = self._running()
+        if cycle is not None:
+            if self._is_in_head:  # an earlier request is still being answered
+                cycle.keep_alive = False
+                self._is_refused = True
+                return
+            if cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._is_refused = True
+        self._is_in_head = self._is_in_body = False
+        self._ticks, self._ticks_left = 0, self.linger_ticks
+        if not self.transport.is_closing():
+            self.transport.write(_refusal(status, message))
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:
+                self.transport.close()
+
+    # Time
+
+    def tick(self) -> None:
+        """Let time pass; end the connection when its time is up."""
+        if self._ticks_left == _NEVER:
+            return
+        self._ticks += 1
+        if self._ticks > self._ticks_left:
+            self._ticks_left = _NEVER
+            self._expire()
+
+    def _expire(self) -> None:
+        is_awaited = self._is_in_head or (self._is_in_body and self._running())
+        if self._is_refused or not is_awaited:
+            self.transport.close()
+        else:
+            what = "headers" if self._is_in_head else "body"
+            self._refuse(408, f"the {what} came too slowly")
+
+    # The application's side
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or start one that came early."""
+        self.server_state.total_requests += 1
+        self.when_lost = None
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not (self._is_in_body or self._is_in_head):
+            self._ticks, self._ticks_left = 0, self.idle_ticks
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application that its client left."""
+        super().connection_lost(exc)
+        self._ticks_left = _NEVER
+        self.is_lost = True
+        self._extensions.clear()
+        when_lost, self.when_lost = self.when_lost, None
+        if when_lost is not None:
+            when_lost()
+
+    def drain(self) -> None:
+        """Make the answer in progress the connection's last."""
+        cycle = self._running()
+        if cycle is not None:
+            cycle.keep_alive = False
+
+
+def guarded_protocol(settings: ServerSettings) -> type[GuardedProtocol]:
+    """Return the protocol class of one server, with its limits."""
+
+    class Configured(GuardedProtocol):
+        max_head_bytes = settings.max_header_bytes
+        head_ticks = _ticks(settings.header_timeout)
+        body_ticks = _ticks(settings.body_timeout)
+        idle_ticks = _ticks(settings.keep_alive)
+        linger_ticks = _ticks(_LINGER_SECONDS)
+
+    return Configured
+
+
+def _ticks(seconds: float) -> int:
+    return max(1, round(seconds / TICK_SECONDS))
+
+
+def _refusal(status: int, message: str) -> bytes:
+    code = (
+        "LIMIT_EXCEEDED"
+        if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        else "BAD_REQUEST"
+    )
+    body = orjson.dumps(
+        {"errors": [{"message": message, "extensions": {"code": code}}]}
+    )
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        "content-type: application/json; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\n"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,59 @@
+"""What one worker process runs: a gateway, its observers and its server."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from graphgw.gateway import Gateway
+from graphgw.server.app import create_app
+from graphgw.server.drain import DrainingServer
+from graphgw.telemetry.logs import LogObserver
+from graphgw.telemetry.metrics import MetricsObserver
+
+if TYPE_CHECKING:
+    import socket
+
+    from graphgw.config.settings import Settings
+    from graphgw.telemetry.observer import Observer
+
+__all__ = ["forget_worker", "run_worker"]
+
+
+def run_worker(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    metrics_folder: str | None = None,
+    parent: int | None = None,
+) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        settings: Everything the gateway is told.
+        listener: The socket to accept from.
+        metrics_folder: Where several workers add up their metrics.
+        parent: The process without which this one has no reason to go on.
+
+    Raises:
+        ConfigurationError: The gateway cannot start.
+    """
+    metrics = MetricsObserver(metrics_folder)
+    telemetry = settings.telemetry
+    observers: list[Observer] = [
+        metrics,
+        LogObserver(telemetry.log_format, telemetry.log_level),
+    ]
+    gateway = Gateway(settings=settings, observers=observers)
+    front = create_app(gateway, metrics=metrics)
+    server = DrainingServer(
+        gateway, front, lambda: parent is None or os.getppid() == parent
+    )
+    server.run(sockets=[listener])
+
+
+def forget_worker(metrics_folder: str, pid: int) -> None:
+    """Forget what only holds while a worker lives; what it counted stays."""
+    mark_process_dead(pid, metrics_folder)  # type: ignore[no-untyped-call]  # untyped library
