@@ -38,8 +38,8 @@ class CompiledFetch:
     """One fetch, ready to run.
 
     ``index`` is its place in the plan and ``followers`` the places of those that
-    wait for it. ``collector`` is set for an entity fetch, ``contexts`` for one whose
-    arguments are filled from ancestors of the entities.
+    wait for it. ``collector`` is set for a fetch that starts below the root,
+    ``contexts`` for one whose arguments are filled from ancestors of the entities.
     """
 
     index: int
@@ -110,7 +110,7 @@ def compile_plan(
                 fetch=fetch,
                 subgraph=subgraph.name,
                 prepared=subgraph.prepare(fetch, operation.variables),
-                collector=build_collector(fetch, supergraph) if fetch.inputs else None,
+                collector=build_collector(fetch, supergraph) if fetch.path else None,
                 contexts=build_context_groups(fetch, supergraph),
                 merge=rules[index],
                 errors=build_error_map(fetch, subgraph.name, keys),
@@ -152,8 +152,8 @@ def _key_order(operation: Operation) -> tuple[str, ...] | None:
 
 
 def _late_paths(plan: QueryPlan) -> Iterator[ResponsePath]:
-    """Return the response paths of what entity fetches add to their entities."""
+    """Return the response paths of what fetches add to objects of other fetches."""
     for fetch in plan.fetches:
-        if fetch.inputs:
+        if fetch.path:
             for key in top_keys(fetch):
                 yield (*path_keys(fetch), key)

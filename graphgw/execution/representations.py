@@ -60,7 +60,11 @@ class EntityCollector:
 
 
 def build_collector(fetch: Fetch, supergraph: Supergraph) -> EntityCollector:
-    """Write and compile the functions for an entity fetch."""
+    """Write and compile the functions for a fetch that starts below the root.
+
+    A root fetch there answers alike for all objects: they share one representation,
+    which is not sent.
+    """
     writer = _CollectorWriter(fetch, supergraph)
     names = writer.compile()
     return EntityCollector(writer.source.text, names["collect"], names["represent"])
@@ -140,6 +144,9 @@ class _CollectorWriter:
 
     def _represent_body(self) -> Iterator[str]:
         inputs = self._fetch.inputs
+        if not inputs:
+            yield "return objects, [0] * len(objects), [{}] if objects else []"
+            return
         yield "targets, positions, representations = [], [], []"
         for index in range(len(inputs)):
             yield f"known{index} = {{}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from types import NoneType
 from typing import TYPE_CHECKING, Final
@@ -214,9 +214,13 @@ class _Run:
                 representations = entities.representations
                 if not representations:
                     return
+                if not compiled.fetch.inputs:
+                    representations = ()
             result = await compiled.prepared.run(
                 self._context, variables, representations
             )
+            if entities is not None and not compiled.fetch.inputs:
+                result = _as_entity(result)
             self._take(compiled, result, entities, part)
         except (SourceError, DeadlineExceededError) as error:
             code = error.code
@@ -325,6 +329,16 @@ class _Run:
             reset = getattr(self._context.loaders, "reset", None)
             if reset is not None:
                 reset()
+
+
+def _as_entity(result: FetchResult) -> FetchResult:
+    """Read a root fetch's answer as that of an entity fetch with one entity."""
+    errors = tuple(
+        replace(error, path=(0, *error.path)) if error.path else error
+        for error in result.errors
+    )
+    data = None if result.data is None else [result.data]
+    return replace(result, data=data, errors=errors)
 
 
 def _bad_answer(compiled: CompiledFetch) -> GraphGWError:

@@ -101,7 +101,8 @@ def build_fetch_graph(walk: Walk, wanted: Iterable[Goal]) -> list[FetchNode]:
     for top, node in nodes.items():
         node.order = min(goal.order for goal in node.goals)
         if top.kind == "jump":
-            node.inputs = (_entity_input(top, needs[top].shapes),)
+            if top.entry is not None and not top.entry.is_root:
+                node.inputs = (_entity_input(top, needs[top].shapes),)
             node.contexts = tuple(map(_context_value, needs[top].contexts))
             for goal in needs[top].goals():
                 node.parents[nodes[_path_of(goal).top]] = None

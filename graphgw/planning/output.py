@@ -150,7 +150,9 @@ def _part(output: _Part, parts: dict[Path, _Part], path: Path, goal: Goal) -> _P
         part = output
     elif path.kind == "jump":
         assert path.entry is not None  # noqa: S101 - a jump
-        part = _fragment(output, path.entry.typename, goal.order)
+        part = output
+        if not path.entry.is_root:
+            part = _fragment(output, path.entry.typename, goal.order)
     else:
         assert path.parent is not None  # noqa: S101 - neither root nor jump
         outer = _part(output, parts, path.parent, goal)

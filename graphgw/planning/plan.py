@@ -89,6 +89,10 @@ class Rename:
 class Fetch:
     """One request to one subgraph; with ``inputs`` it is an entity fetch.
 
+    Without ``inputs`` it is a root fetch. With a ``path`` it is one of the query type
+    as it stands there (``mutation { add { query { ... } } }``): the answer is merged
+    into every object at the path, and nothing is asked where there is none.
+
     ``graph`` is the ``join__Graph`` id. For an entity fetch ``selections`` are
     fragments on the types that ``inputs`` tell the subgraph, and ``path`` leads to
     the objects that are its entities. ``after`` names the fetches that must be

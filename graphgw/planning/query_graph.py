@@ -8,9 +8,10 @@ provided fields have edges too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from graphgw.federation.selection import Field, Fragment
+from graphgw.federation.selection import TYPENAME, Field, Fragment
+from graphgw.federation.supergraph import Key
 from graphgw.planning.contexts import ContextSelections
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from graphgw.federation.supergraph import (
         ContextArgument,
         FieldInGraph,
-        Key,
         Supergraph,
     )
 
 __all__ = ["Edge", "Entry", "Node", "QueryGraph"]
+
+_NO_KEY: Final = Key((TYPENAME,), "__typename")
+"""Stands for the query type's key: that the object is there is all it takes."""
 
 
 class Edge:
@@ -59,15 +62,19 @@ class Entry:
     """A way into a node: an entity fetch by one of ``keys``.
 
     ``typename`` is what representations say; it is the interface's name where the
-    subgraph has an interface object or a keyed interface.
+    subgraph has an interface object or a keyed interface. With ``is_root`` the node
+    is the query type, met again somewhere below the root: a root fetch enters it.
     """
 
-    __slots__ = ("keys", "node", "typename")
+    __slots__ = ("is_root", "keys", "node", "typename")
 
-    def __init__(self, node: Node, typename: str, keys: tuple[Key, ...]) -> None:
+    def __init__(
+        self, node: Node, typename: str, keys: tuple[Key, ...], *, is_root: bool = False
+    ) -> None:
         self.node = node
         self.typename = typename
         self.keys = keys
+        self.is_root = is_root
 
 
 class Node:
@@ -133,6 +140,7 @@ class QueryGraph:
             if definition.is_composite
         }
         self._possible_in: dict[tuple[str, str], frozenset[str]] = {}
+        self._query = _nested_query(supergraph)
         self._interfaces: dict[str, list[str]] = {}
         for name in sorted(self._possible):
             if supergraph.types[name].kind == "interface":
@@ -208,6 +216,11 @@ class QueryGraph:
     def _make_entries(self, type_name: str) -> Iterator[Entry]:
         types = self.supergraph.types
         definition = types[type_name]
+        if type_name == self._query:
+            for graph_id in sorted(definition.graphs):
+                node = self.node(type_name, graph_id)
+                yield Entry(node, type_name, (_NO_KEY,), is_root=True)
+            return
         names = [type_name]
         if definition.kind == "object":
             names += self._interfaces.get(type_name, [])
@@ -272,6 +285,17 @@ class QueryGraph:
             elif runtime & self.possible(item.type_condition):
                 narrowed.append(item)
         return tuple(narrowed)
+
+
+def _nested_query(supergraph: Supergraph) -> str | None:
+    """Return the query type's name where a field leads back to it."""
+    name = supergraph.root_types.get("query")
+    returned = {
+        field.named_type
+        for definition in supergraph.types.values()
+        for field in definition.fields.values()
+    }
+    return name if name in returned else None
 
 
 def _provided(provides: Selections, name: str) -> Selections | None:
