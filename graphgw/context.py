@@ -65,6 +65,8 @@ class RequestContext:
 
     Resolvers receive it as an argument and pass it on to sources. A shared batch
     function receives one without principal; asking that one for it raises.
+    ``may_share`` says whether its reads may be those of other requests too; it is
+    off from the first mutation on.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class RequestContext:
         "client",
         "deadline",
         "headers",
+        "may_share",
         "observer",
         "request_id",
     )
@@ -95,6 +98,7 @@ class RequestContext:
         self.observer = observer
         self.request_id = request_id
         self.client = client or ClientInfo()
+        self.may_share = True
         self._principal = principal
         self._sources = sources
         self._loaders = loaders
@@ -126,18 +130,9 @@ class RequestContext:
 
     def with_loaders(self, loaders: Loaders) -> RequestContext:
         """Return the same context with other loaders."""
-        return self._copy(principal=self._principal, loaders=loaders)
-
-    def without_principal(self) -> RequestContext:
-        """Return the context that a shared batch function may have."""
-        return self._copy(principal=None, loaders=self._loaders)
-
-    def _copy(
-        self, *, principal: Principal | None, loaders: Loaders | None
-    ) -> RequestContext:
-        return RequestContext(
+        context = RequestContext(
             deadline=self.deadline,
-            principal=principal,
+            principal=self._principal,
             headers=self.headers,
             observer=self.observer,
             request_id=self.request_id,
@@ -145,6 +140,30 @@ class RequestContext:
             sources=self._sources,
             loaders=loaders,
         )
+        context.may_share = self.may_share
+        return context
+
+    def without_principal(
+        self, *, headers: Headers, deadline: Deadline
+    ) -> RequestContext:
+        """Return the context that a shared batch function may have.
+
+        It has no loaders, and nothing else that tells who asks.
+
+        Args:
+            headers: Those that are the same for all who share the call.
+            deadline: The latest of all who share the call.
+        """
+        context = RequestContext(
+            deadline=deadline,
+            principal=None,
+            headers=headers,
+            observer=self.observer,
+            request_id=self.request_id,
+            sources=self._sources,
+        )
+        context.may_share = self.may_share
+        return context
 
     async def load(self, loader: object, key: object, /, **arguments: Any) -> Any:
         """Return the row of ``key``, batched with other loads of this request."""

@@ -22,6 +22,7 @@ from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.redis import RedisStore
+from graphgw.subgraphs.call_loader import LoaderSharing
 from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import OperationFinished, SnapshotSwapped
@@ -88,6 +89,7 @@ class Gateway:
         settings = self.settings
         self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
         self.connections = Connections(self._services)
+        self._sharing = LoaderSharing(self.connections.forward_headers)
         self._cache = (
             EntityCache(self._store) if settings.policies.cache.is_enabled else None
         )
@@ -257,7 +259,8 @@ class Gateway:
             ),
             sources=self.connections,
         )
-        return RequestLoaders.attach(context, self._cache)
+        context.may_share = self.settings.sharing
+        return RequestLoaders.attach(context, self._cache, self._sharing)
 
     def _report_refusal(
         self,

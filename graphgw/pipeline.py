@@ -53,6 +53,8 @@ async def serve(
         variables = prepared.coercion.coerce(request.variables)
         operation = await _operation(snapshot, prepared, variables)
         _check_kind(operation, allows_mutation=allows_mutation)
+        if operation.kind == "mutation":
+            context.may_share = False
         response = await _answer(snapshot, operation, variables, context)
     except GraphGWError as error:
         response = refuse(error)

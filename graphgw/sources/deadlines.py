@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from graphgw.types import Deadline
 
-__all__ = ["shorten"]
+__all__ = ["LatestDeadline", "shorten"]
+
+
+class LatestDeadline(Deadline):
+    """The latest deadline of all who wait for the same thing; it only moves on."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, deadline: Deadline) -> LatestDeadline:
+        """Return the one of a single waiter."""
+        return cls(deadline.at, deadline.clock)
+
+    def extend(self, deadline: Deadline) -> bool:
+        """Move on to a deadline if it is later; tell whether it is."""
+        if deadline.at <= self.at:
+            return False
+        object.__setattr__(self, "at", deadline.at)
+        return True
 
 
 def shorten(deadline: Deadline, seconds: float) -> Deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import grpc
@@ -21,10 +22,10 @@ from graphgw.errors import (
     SourceUnreachableError,
 )
 from graphgw.sources.deadlines import shorten
+from graphgw.sources.flights import Flights
 from graphgw.sources.grpc_status import read_retry_after
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
-from graphgw.sources.in_flight import InFlight
 from graphgw.telemetry.events import SourceCalled
 from graphgw.types import SYSTEM_CLOCK
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from graphgw.context import RequestContext
     from graphgw.sources.settings import ServiceSettings, TLSSettings
-    from graphgw.types import Clock
+    from graphgw.types import Clock, Deadline
 
 __all__ = ["GRPCService"]
 
@@ -56,8 +57,8 @@ class GRPCService:
         "_channel",
         "_clock",
         "_fixed_metadata",
+        "_flights",
         "_forward",
-        "_in_flight",
         "guard",
         "settings",
     )
@@ -72,7 +73,7 @@ class GRPCService:
         self.settings = settings
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
-        self._in_flight: InFlight[bytes] = InFlight(settings.name)
+        self._flights: Flights[bytes] = Flights(settings.name)
         self._channel: grpc.aio.Channel | None = None
         self._calls: dict[str, Callable[..., Any]] = {}
         self._fixed_metadata = tuple(
@@ -111,7 +112,7 @@ class GRPCService:
         shared, own = self._build_metadata(context), self._identify(context)
         answers: list[T] = []
 
-        async def attempt() -> tuple[str, bytes]:
+        async def attempt(deadline: Deadline) -> tuple[str, bytes]:
             call = self._find_call(path)
             left = deadline.remaining()
             if left <= 0:
@@ -128,25 +129,29 @@ class GRPCService:
             answers.append(self._parse(parse, answer))
             return "OK", answer
 
-        async def call() -> bytes:
+        async def call(deadline: Deadline) -> bytes:
             return await self.guard.run(
-                attempt,
+                partial(attempt, deadline),
                 endpoint=path,
                 deadline=deadline,
                 observer=context.observer,
                 is_idempotent=is_idempotent,
             )
 
-        if is_idempotent:
+        if not is_idempotent:
+            self._flights.separate()
+            try:
+                await call(deadline)
+            finally:
+                self._flights.separate()
+        elif context.may_share:
             key = (path, request, shared)
-            answer = await self._in_flight.run(key, deadline, call)
-            # Who joined another's call has a message of its own: it may change.
-            return answers[-1] if answers else self._parse(parse, answer)
-        self._in_flight.separate()
-        try:
-            await call()
-        finally:
-            self._in_flight.separate()
+            answer = await self._flights.run(key, deadline, call)
+            if not answers:
+                # Who joined another's call has a message of its own: it may change.
+                return self._parse(parse, answer)
+        else:
+            await call(deadline)
         return answers[-1]
 
     async def stream(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -13,15 +14,15 @@ from graphgw.errors import (
     SourceRateLimitedError,
 )
 from graphgw.sources.deadlines import shorten
+from graphgw.sources.flights import Flights
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
-from graphgw.sources.in_flight import InFlight
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from graphgw.context import RequestContext
     from graphgw.sources.protocol import HTTPResponse, Transport
@@ -54,8 +55,8 @@ class HTTPService:
         "_base",
         "_clock",
         "_fixed_headers",
+        "_flights",
         "_forward",
-        "_in_flight",
         "_own_headers",
         "_transport",
         "guard",
@@ -74,7 +75,7 @@ class HTTPService:
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
         self._transport = transport
-        self._in_flight: InFlight[HTTPResponse] = InFlight(settings.name)
+        self._flights: Flights[HTTPResponse] = Flights(settings.name)
         self._base = settings.url.rstrip("/")
         self._own_headers = tuple(
             (name.lower(), value) for name, value in settings.headers
@@ -144,7 +145,7 @@ class HTTPService:
         is_idempotent = method in _SAFE_METHODS
         answers: list[JSON] = []
 
-        async def attempt() -> tuple[str, HTTPResponse]:
+        async def attempt(deadline: Deadline) -> tuple[str, HTTPResponse]:
             response = await self._transport.send(
                 HTTPRequest(
                     method,
@@ -161,25 +162,25 @@ class HTTPService:
             status = response.status
             return "200" if status == _OK else str(status), response
 
-        async def call() -> HTTPResponse:
+        async def call(deadline: Deadline) -> HTTPResponse:
             return await self.guard.run(
-                attempt,
+                partial(attempt, deadline),
                 endpoint=f"{method} {path.partition('?')[0]}",
                 deadline=deadline,
                 observer=context.observer,
                 is_idempotent=is_idempotent,
             )
 
-        if is_idempotent and not body:
-            key = (method, url, shared, missing is RAISE)
-            response = await self._in_flight.run(key, deadline, call)
-            # Who joined another's call reads the answer for itself: rows may change.
-            return answers[-1] if answers else self._read_json(response, missing)
-        self._in_flight.separate()
-        try:
-            await call()
-        finally:
-            self._in_flight.separate()
+        if not is_idempotent:
+            await self._write(call, deadline)
+        elif context.may_share:
+            key = (method, url, shared, body, missing is RAISE)
+            response = await self._flights.run(key, deadline, call)
+            if not answers:
+                # Who joined another's call reads it for itself: rows may change.
+                return self._read_json(response, missing)
+        else:
+            await call(deadline)
         return answers[-1]
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
@@ -195,7 +196,7 @@ class HTTPService:
         )
         last: HTTPResponse | None = None
 
-        async def attempt() -> tuple[str, HTTPResponse]:
+        async def attempt(deadline: Deadline) -> tuple[str, HTTPResponse]:
             nonlocal last
             last = None
             response = await self._transport.send(
@@ -216,10 +217,10 @@ class HTTPService:
                 request.check(response)
             return str(response.status), response
 
-        async def call() -> HTTPResponse:
+        async def call(deadline: Deadline) -> HTTPResponse:
             try:
                 return await self.guard.run(
-                    attempt,
+                    partial(attempt, deadline),
                     endpoint=request.endpoint,
                     deadline=deadline,
                     observer=request.observer,
@@ -230,20 +231,28 @@ class HTTPService:
                     return last
                 raise
 
-        if request.is_idempotent:
-            own = self.settings.request_id_header
-            shared = tuple(pair for pair in headers if pair[0] != own)
-            key = (request.method, request.url, shared, request.body)
-            return await self._in_flight.run(key, deadline, call)
-        self._in_flight.separate()
-        try:
-            return await call()
-        finally:
-            self._in_flight.separate()
+        if not request.is_idempotent:
+            return await self._write(call, deadline)
+        if not request.may_share:
+            return await call(deadline)
+        own = self.settings.request_id_header
+        shared = tuple(pair for pair in headers if pair[0] != own)
+        key = (request.method, request.url, shared, request.body)
+        return await self._flights.run(key, deadline, call)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._transport.aclose()
+
+    async def _write(
+        self, call: Callable[[Deadline], Awaitable[HTTPResponse]], deadline: Deadline
+    ) -> HTTPResponse:
+        """Make a call that may change things; no read from before is joined after."""
+        self._flights.separate()
+        try:
+            return await call(deadline)
+        finally:
+            self._flights.separate()
 
     def _build_url(
         self, path: str, params: Params | None, values: Params | None

@@ -24,7 +24,8 @@ class HTTPRequest:
     ``is_idempotent`` allows one retry where no byte of an answer came. ``observer``
     is told of the call under the name ``endpoint``, which must not vary with keys.
     ``check`` reads an answer while the call is still guarded: the ``SourceError``
-    that it raises counts against the service. Bare transports leave it alone.
+    that it raises counts against the service. A read that ``may_share`` joins an equal
+    one that is in flight. Bare transports leave both alone.
     """
 
     method: str
@@ -37,6 +38,7 @@ class HTTPRequest:
     endpoint: str = ""
     observer: Observer = field(default=NO_OBSERVER, repr=False)
     check: Callable[[HTTPResponse], object] | None = field(default=None, repr=False)
+    may_share: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from graphgw.errors import GraphGWError, InternalError, SourceBadAnswerError
+from graphgw.errors import InternalError
 from graphgw.subgraphs.batches import BatchFunction, BatchLoader
-from graphgw.telemetry.events import BatchLoaded
+from graphgw.subgraphs.call_loader import (
+    LoaderSharing,
+    SharedLoaderCall,
+    call_loader,
+    fail_by_key,
+)
 
 if TYPE_CHECKING:
     from graphgw.context import RequestContext
-    from graphgw.types import JSONObject
+    from graphgw.types import Deadline, JSONObject
 
 __all__ = ["Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
 
@@ -124,21 +128,35 @@ class RowCache(Protocol):
 class RequestLoaders:
     """The data loaders of one request: one per batch function and arguments."""
 
-    __slots__ = ("_batches", "_cache", "_context", "_declared", "_shared_context")
+    __slots__ = ("_batches", "_cache", "_context", "_declared", "_sharing")
 
-    def __init__(self, context: RequestContext, cache: RowCache | None = None) -> None:
+    def __init__(
+        self,
+        context: RequestContext,
+        cache: RowCache | None = None,
+        sharing: LoaderSharing | None = None,
+    ) -> None:
         self._context = context
-        self._shared_context: RequestContext | None = None
         self._cache = cache
+        self._sharing = sharing
         self._batches: dict[object, BatchLoader] = {}
         self._declared: dict[object, Loader[..., Any]] = {}
 
     @classmethod
     def attach(
-        cls, context: RequestContext, cache: RowCache | None = None
+        cls,
+        context: RequestContext,
+        cache: RowCache | None = None,
+        sharing: LoaderSharing | None = None,
     ) -> RequestContext:
-        """Return the context with fresh loaders that hand it to batch functions."""
-        loaders = cls(context, cache)
+        """Return the context with fresh loaders that hand it to batch functions.
+
+        Args:
+            context: The request's.
+            cache: Keeps rows between requests.
+            sharing: Joins the calls of shared loaders with those of other requests.
+        """
+        loaders = cls(context, cache, sharing)
         loaders._context = context.with_loaders(loaders)
         return loaders._context
 
@@ -183,7 +201,7 @@ class RequestLoaders:
         key = (loader.function, frozen, rule)
         batch = self._batches.get(key)
         if batch is None:
-            call = self._call(loader, arguments)
+            call = self._call(loader, arguments, frozen)
             if rule is not None and self._cache is not None:
                 call = self._through_cache(self._cache, rule, loader, arguments, call)
             batch = self._batches[key] = BatchLoader(call, loader.max_batch)
@@ -196,26 +214,32 @@ class RequestLoaders:
         return found
 
     def _call(
-        self, loader: Loader[..., Any], arguments: Mapping[str, Any]
+        self, loader: Loader[..., Any], arguments: JSONObject, frozen: Hashable
     ) -> BatchFunction:
-        context = self._context_for(loader)
+        context = self._context
+        if not loader.is_shared:
 
-        async def call(keys: list[Any]) -> list[Any]:
-            began = time.perf_counter()
-            code = None
-            try:
-                rows = _check(
-                    await loader.function(keys, context, **arguments), keys, loader
-                )
-            except Exception as error:  # noqa: BLE001 - each key's value, told later
-                code = error.code if isinstance(error, GraphGWError) else None
-                code = code or "INTERNAL_SERVER_ERROR"
-                rows = [error] * len(keys)
-            seconds = time.perf_counter() - began
-            context.observer.observe(BatchLoaded(loader.name, len(keys), seconds, code))
-            return rows
+            async def call_alone(keys: list[Any]) -> list[Any]:
+                return await call_loader(loader, keys, context, arguments)
 
-        return call
+            return fail_by_key(call_alone)
+        sharing = self._sharing or LoaderSharing()
+        headers = sharing.select(context.headers)
+
+        def open_context(deadline: Deadline) -> RequestContext:
+            shared = context.without_principal(headers=headers, deadline=deadline)
+            return RequestLoaders.attach(shared, None, sharing)
+
+        call = SharedLoaderCall(loader, arguments, open_context)
+        key = (loader.function, frozen, tuple(headers.items()))
+
+        async def call_together(keys: list[Any]) -> list[Any]:
+            deadline = context.deadline
+            if context.may_share:
+                return await sharing.coalescer.run(key, call, keys, deadline)
+            return await call.run(keys, deadline)
+
+        return fail_by_key(call_together)
 
     def _through_cache(
         self,
@@ -236,26 +260,6 @@ class RequestLoaders:
             )
 
         return load
-
-    def _context_for(self, loader: Loader[..., Any]) -> RequestContext:
-        if not loader.is_shared:
-            return self._context
-        if self._shared_context is None:
-            self._shared_context = self._context.without_principal()
-        return self._shared_context
-
-
-def _check(rows: Any, keys: list[Any], loader: Loader[..., Any]) -> list[Any]:
-    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
-        raise SourceBadAnswerError(
-            f'loader "{loader.name}" returned no list', source=loader.name
-        )
-    if len(rows) != len(keys):
-        raise SourceBadAnswerError(
-            f'loader "{loader.name}" returned {len(rows)} rows for {len(keys)} keys',
-            source=loader.name,
-        )
-    return rows if isinstance(rows, list) else list(rows)
 
 
 def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:

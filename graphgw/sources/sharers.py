@@ -1,0 +1,131 @@
+"""Those who wait for one piece of work: each by its own deadline, the last ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from graphgw.sources.deadlines import LatestDeadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphgw.types import Deadline
+
+__all__ = ["Seat", "Sharers", "copy_error"]
+
+T = TypeVar("T")
+Outcome: TypeAlias = "tuple[T] | BaseException"
+Seat: TypeAlias = "asyncio.Future[Outcome[T]]"
+"""One who waits; its outcome is a value in a tuple, or what is raised."""
+
+
+class Sharers(Generic[T]):
+    """Waits for one task in the name of several.
+
+    The task has until ``deadline``, the latest of all. It is cancelled when the last
+    one leaves: cancelled itself, or out of its own time.
+
+    Args:
+        deadline: That of the first.
+        is_over: Called when nobody is left, before the task is cancelled.
+        late: Makes the error of who runs out of time before the others.
+    """
+
+    __slots__ = (
+        "_is_over",
+        "_late",
+        "_timers",
+        "_untimed",
+        "deadline",
+        "task",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        deadline: Deadline,
+        *,
+        is_over: Callable[[], None],
+        late: Callable[[], Exception],
+    ) -> None:
+        self.deadline = LatestDeadline.of(deadline)
+        self.waiting: dict[Seat[T], Deadline] = {}
+        self.task: asyncio.Task[None] | None = None
+        self._is_over = is_over
+        self._late = late
+        self._timers: dict[Seat[T], asyncio.TimerHandle] = {}
+        # These have as long as the task itself, which minds its deadline.
+        self._untimed: list[Seat[T]] = []
+
+    def join(self, deadline: Deadline) -> Seat[T]:
+        """Take a seat; the task may now take until this deadline at least."""
+        seat: Seat[T] = asyncio.get_running_loop().create_future()
+        if self.deadline.extend(deadline):
+            for earlier in self._untimed:
+                if earlier in self.waiting:
+                    self._time(earlier, self.waiting[earlier])
+            self._untimed.clear()
+        self.waiting[seat] = deadline
+        if deadline.at < self.deadline.at:
+            self._time(seat, deadline)
+        else:
+            self._untimed.append(seat)
+        return seat
+
+    async def wait(self, seat: Seat[T]) -> T:
+        """Return the outcome of one seat, or raise it."""
+        try:
+            outcome = await seat
+        finally:
+            if self._timers and (timer := self._timers.pop(seat, None)):
+                timer.cancel()
+            if self.waiting.pop(seat, None) is not None and not self.waiting:
+                await self._end()
+        if isinstance(outcome, tuple):
+            return outcome[0]
+        raise outcome
+
+    def settle(self, seat: Seat[T], outcome: Outcome[T]) -> None:
+        """Give one seat its outcome, if it still waits."""
+        if self.waiting.pop(seat, None) is not None and not seat.done():
+            seat.set_result(outcome)
+
+    def settle_all(self, outcome: Outcome[T]) -> None:
+        """Give every seat the same value, or an error of its own."""
+        waiting, self.waiting = self.waiting, {}
+        given = outcome
+        for seat in waiting:
+            if not seat.done():
+                seat.set_result(given)
+                if isinstance(outcome, Exception):
+                    given = copy_error(outcome)
+
+    def _time(self, seat: Seat[T], deadline: Deadline) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[seat] = loop.call_later(deadline.remaining(), self._expire, seat)
+
+    def _expire(self, seat: Seat[T]) -> None:
+        # It stays among the waiting: the last of them ends the task.
+        if not seat.done():
+            seat.set_result(self._late())
+
+    async def _end(self) -> None:
+        self._is_over()
+        task = self.task
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+
+
+def copy_error(error: Exception) -> Exception:
+    """Return an equal error: each who raises one needs a traceback of its own."""
+    try:
+        copied = copy.copy(error)
+    except Exception:  # noqa: BLE001 - whatever a foreign constructor does
+        return error
+    if type(copied) is not type(error):
+        return error
+    copied.__cause__ = error.__cause__
+    return copied

@@ -1,0 +1,171 @@
+"""Call a loader's batch function: for one request, or for several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphgw.errors import GraphGWError, InternalError, SourceBadAnswerError
+from graphgw.sources.headers import select_headers
+from graphgw.subgraphs.coalesce import Coalescer, is_about_content
+from graphgw.telemetry.events import BatchLoaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    from graphgw.context import RequestContext
+    from graphgw.subgraphs.batches import BatchFunction
+    from graphgw.subgraphs.loaders import Loader
+    from graphgw.types import Deadline, Headers
+
+__all__ = ["LoaderSharing", "SharedLoaderCall", "call_loader", "fail_by_key"]
+
+
+class LoaderSharing:
+    """How the shared loaders of many requests come together.
+
+    Args:
+        forward_headers: Lower-case names of the client headers that any service is
+            sent. Shared batch functions see no others, and only requests that have
+            the same values share a call.
+    """
+
+    __slots__ = ("_names", "coalescer")
+
+    def __init__(self, forward_headers: Iterable[str] = ()) -> None:
+        self._names = tuple(sorted(forward_headers))
+        self.coalescer = Coalescer()
+
+    def select(self, headers: Headers) -> dict[str, str]:
+        """Return the headers that a shared batch function may see."""
+        return dict(select_headers(headers, self._names)) if self._names else {}
+
+
+async def call_loader(
+    loader: Loader[..., Any],
+    keys: list[Any],
+    context: RequestContext,
+    arguments: Mapping[str, Any],
+) -> list[Any]:
+    """Call the batch function once, and tell the context's observer.
+
+    Returns:
+        Rows in key order; a failed key has its exception as value.
+
+    Raises:
+        SourceBadAnswerError: It returned another number of rows.
+        Exception: What the function raised.
+    """
+    began = time.perf_counter()
+
+    def report(code: str | None) -> None:
+        seconds = time.perf_counter() - began
+        context.observer.observe(BatchLoaded(loader.name, len(keys), seconds, code))
+
+    try:
+        rows = _check(await loader.function(keys, context, **arguments), keys, loader)
+    except Exception as error:
+        report(error.code if isinstance(error, GraphGWError) else InternalError.code)
+        raise
+    report(None)
+    return rows
+
+
+def fail_by_key(call: BatchFunction) -> BatchFunction:
+    """Return the function that gives each key the exception that ``call`` raises."""
+
+    async def load(keys: list[Any]) -> list[Any]:
+        try:
+            return await call(keys)
+        except Exception as error:  # noqa: BLE001 - each key's value, told later
+            return [error] * len(keys)
+
+    return load
+
+
+class SharedLoaderCall:
+    """A shared loader with its arguments, as several requests call it together."""
+
+    __slots__ = ("_arguments", "_loader", "_open_context")
+
+    def __init__(
+        self,
+        loader: Loader[..., Any],
+        arguments: Mapping[str, Any],
+        open_context: Callable[[Deadline], RequestContext],
+    ) -> None:
+        self._loader = loader
+        self._arguments = arguments
+        self._open_context = open_context
+
+    @property
+    def name(self) -> str:
+        """The loader's name."""
+        return self._loader.name
+
+    @property
+    def max_items(self) -> int:
+        """The most keys for one call."""
+        return self._loader.max_batch
+
+    def identify(self, item: Any) -> Hashable:
+        """Return the key with its type: in Python 1, 1.0 and True are equal."""
+        return item.__class__, item
+
+    async def run(self, items: list[Any], deadline: Deadline) -> list[Any]:
+        """Call the batch function for these keys."""
+        context = self._open_context(deadline)
+        return await call_loader(self._loader, items, context, self._arguments)
+
+    async def narrow(
+        self, items: list[Any], error: Exception, deadline: Deadline
+    ) -> list[Any]:
+        """Find the key that spoils the batch: halve it while only one half fails."""
+        rows: list[Any] = [error] * len(items)
+        failed = [(slice(0, len(items)), error)]
+        while len(failed) == 1:
+            spoiled, error = failed[0]
+            if spoiled.stop - spoiled.start == 1 or not is_about_content(error):
+                break
+            middle = (spoiled.start + spoiled.stop) // 2
+            halves = (slice(spoiled.start, middle), slice(middle, spoiled.stop))
+            async with asyncio.TaskGroup() as group:
+                calls = [
+                    group.create_task(self._try(items[half], deadline))
+                    for half in halves
+                ]
+            failed = []
+            for half, call in zip(halves, calls, strict=True):
+                found = call.result()
+                if isinstance(found, Exception):
+                    failed.append((half, found))
+                    found = [found] * (half.stop - half.start)
+                rows[half] = found
+        return rows
+
+    async def _try(self, items: list[Any], deadline: Deadline) -> list[Any] | Exception:
+        try:
+            return await self.run(items, deadline)
+        except Exception as error:  # noqa: BLE001 - each key's value, told later
+            return error
+
+    def divide(
+        self, result: list[Any], parts: Sequence[Sequence[int]]
+    ) -> list[list[Any]]:
+        """Return the rows of each part."""
+        return [[result[index] for index in part] for part in parts]
+
+
+def _check(rows: Any, keys: list[Any], loader: Loader[..., Any]) -> list[Any]:
+    if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
+        raise SourceBadAnswerError(
+            f'loader "{loader.name}" returned no list', source=loader.name
+        )
+    if len(rows) != len(keys):
+        raise SourceBadAnswerError(
+            f'loader "{loader.name}" returned {len(rows)} rows for {len(keys)} keys',
+            source=loader.name,
+        )
+    return rows if isinstance(rows, list) else list(rows)
