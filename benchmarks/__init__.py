@@ -1,0 +1,1 @@
+"""Benchmarks: the gateway beside a hand-written aggregator and its peers."""

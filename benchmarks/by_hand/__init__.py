@@ -1,0 +1,1 @@
+"""The limit: the five answers written by hand, without GraphQL."""

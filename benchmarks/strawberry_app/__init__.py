@@ -1,0 +1,1 @@
+"""The usual way: Strawberry, DataLoader, httpx and grpc.aio."""

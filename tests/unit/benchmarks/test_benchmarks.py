@@ -1,0 +1,98 @@
+"""What the benchmarks compute, and that their operations fit the example graph."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import orjson
+import pytest
+from graphql import parse, validate
+
+from backends.protos import order_pb2
+from benchmarks.backends import rows
+from benchmarks.backends.counter import CallCounter, read_count
+from benchmarks.cpu import cpu_seconds, parse_stat
+from benchmarks.measure import Sample
+from benchmarks.operations import OPERATIONS, http_request
+from benchmarks.plans import generate_operation, open_example, prepare
+from benchmarks.report import print_table, summarize, to_json
+
+
+def _sample(target: str, cpu_ms: float) -> Sample:
+    return Sample(target, "q1", cpu_ms, 100.0, 1.0, 2.0, 1.0, 0, 52, 1000)
+
+
+def test_the_middle_round_is_reported():
+    samples = [_sample("gateway", value) for value in (0.3, 0.1, 0.2)]
+
+    summary = summarize(samples)
+
+    assert [sample.cpu_ms for sample in summary] == [0.2]
+
+
+def test_ratios_are_to_the_answer_by_hand():
+    table = print_table([_sample("by_hand", 0.1), _sample("gateway", 0.25)])
+
+    assert "2.50x" in table
+
+
+def test_figures_are_written_with_their_day():
+    found = orjson.loads(to_json([_sample("gateway", 0.25)]))
+
+    assert found["samples"][0]["cpu_ms"] == 0.25
+    assert found["date"]
+
+
+def test_ticks_are_read_behind_any_process_name():
+    fields = ["S", *["1"] * 10, "70", "5", "0"]
+
+    assert parse_stat(f"12 (a) name)) {' '.join(fields)}") == 75
+
+
+def test_a_process_has_used_cpu():
+    assert cpu_seconds(os.getpid()) > 0
+
+
+def test_another_process_reads_the_count_while_it_grows(tmp_path):
+    counter = CallCounter(tmp_path / "calls")
+
+    counter.add()
+    counter.add()
+
+    assert read_count(tmp_path / "calls") == 2
+
+
+def test_joined_messages_are_one_answer():
+    encoded = rows.encode_orders()
+
+    answer = order_pb2.ListByUsersResponse.FromString(encoded["u1"] + encoded["u2"])
+
+    assert [listed.user_id for listed in answer.lists] == ["u1", "u2"]
+    assert [len(order.items) for order in answer.lists[1].orders] == [3] * 5
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_variables_change_from_request_to_request(name):
+    operation = OPERATIONS[name]
+
+    requests = {
+        http_request(operation, variables, is_graphql=True)
+        for variables in operation.variants
+    }
+
+    assert len(requests) == len(operation.variants)
+
+
+async def test_operations_fit_the_example_graph():
+    rng = random.Random(1)
+    async with open_example() as gateway:
+        schema = gateway.snapshot.supergraph.api_schema
+        texts = [generate_operation(schema, rng) for _ in range(20)]
+        texts += [operation.query for operation in OPERATIONS.values()]
+
+        errors = [error for text in texts for error in validate(schema, parse(text))]
+        stages = prepare(gateway.snapshot, texts[0])
+
+    assert errors == []
+    assert stages["total"] >= stages["plan"]
