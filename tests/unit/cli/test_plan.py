@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.command import graphgw
 
-ROOT = Path(__file__).parents[3]
-CASES = ROOT / "tests" / "cases" / "planning"
-
-
-def graphgw(
-    *arguments: str, stdin: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        (sys.executable, "-m", "graphgw.cli.main", *arguments),
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", "TERM": "dumb", **environment},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+CASES = Path(__file__).parents[2] / "cases" / "planning"
 
 
 def test_a_plan_over_a_ready_supergraph_equals_the_planner_s():

@@ -1,0 +1,99 @@
+"""``graphgw compose`` and ``graphgw check``: one graph, or every problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.command import graphgw
+
+from graphgw.federation.read_supergraph import read_supergraph
+
+SUBGRAPH = """
+import strawberry
+from graphgw import Subgraph, resolved
+
+async def value(context) -> {type}:
+    return {value}
+
+@strawberry.type
+class Query:
+    value: {type} = resolved(value)
+
+subgraph = Subgraph("{name}", query=Query)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a project whose two subgraphs do not fit together."""
+    one = SUBGRAPH.format(name="one", type="str", value="'1'")
+    two = SUBGRAPH.format(name="two", type="int", value="1")
+    (tmp_path / "one.py").write_text(one)
+    (tmp_path / "two.py").write_text(two)
+    text = "subgraphs: {one: one:subgraph, two: two:subgraph}\n"
+    (tmp_path / "graphgw.yaml").write_text(text)
+    return tmp_path
+
+
+def test_the_example_composes_and_prints_its_supergraph():
+    done = graphgw("compose")
+
+    assert done.returncode == 0
+    graphs = read_supergraph(done.stdout).graphs.values()
+    assert sorted(graph.name for graph in graphs) == [
+        "notification",
+        "order",
+        "product",
+        "user",
+    ]
+
+
+def test_the_supergraph_goes_to_a_file(tmp_path: Path):
+    file = tmp_path / "supergraph.graphql"
+
+    done = graphgw("compose", "-o", str(file))
+
+    assert done.stdout == ""
+    assert file.read_text() == graphgw("compose").stdout
+
+
+@pytest.mark.parametrize("command", ["compose", "check", "serve"])
+def test_subgraphs_that_do_not_fit_are_told_with_code_one(command: str, folder: Path):
+    done = graphgw(command, folder=folder, PYTHONPATH=str(folder))
+
+    assert done.returncode == 1
+    assert "Query.value" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_of_the_working_folder_is_found(folder: Path):
+    (folder / "graphgw.yaml").write_text("subgraphs: {one: one:subgraph}\n")
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 0
+    assert done.stdout == "graphgw.yaml is right: one\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("subgraphs: {a: nowhere:subgraph}", "cannot import", id="module"),
+        pytest.param("subgraphs: {a: one:nothing}", "cannot import", id="attribute"),
+        pytest.param("subgraphs: {a: one:Query}", "is not a Subgraph", id="class"),
+        pytest.param("{}", "there is no subgraph", id="none"),
+        pytest.param(
+            "subgraphs: {a: {}}", 'needs either "python" or "url"', id="empty"
+        ),
+        pytest.param("server: {port: x}", "must be a whole number", id="setting"),
+    ],
+)
+def test_what_is_wrong_is_told_without_a_traceback(folder: Path, text: str, told: str):
+    (folder / "graphgw.yaml").write_text(text)
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
