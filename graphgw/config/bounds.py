@@ -31,6 +31,7 @@ _AT_LEAST_ONE: Final = frozenset(
         "limit",
         "list_size",
         "max_answer_bytes",
+        "max_batch",
         "max_body_bytes",
         "max_cached_graphs",
         "max_connections",

@@ -16,8 +16,10 @@ from graphgw.planning.print_document import (
 )
 from graphgw.sources.deadlines import shorten
 from graphgw.sources.protocol import HTTPRequest
+from graphgw.subgraphs.coalesce import Coalescer
 from graphgw.subgraphs.remote.answer import AnswerReader
 from graphgw.subgraphs.remote.headers import HeaderRules, build_header_selector
+from graphgw.subgraphs.remote.shared_fetch import SharedFetch, has_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from graphgw.sources.protocol import HTTPResponse, Transport
     from graphgw.subgraphs.protocol import FetchResult
     from graphgw.subgraphs.remote.headers import HeaderPairs
-    from graphgw.types import JSONObject
+    from graphgw.types import Deadline, JSONObject
 
 __all__ = ["GRAPHQL_HEADERS", "RemoteSettings", "RemoteSubgraph"]
 
@@ -45,6 +47,8 @@ class RemoteSettings:
 
     timeout: float = 10.0
     """Seconds that one fetch may take."""
+    max_batch: int = 1000
+    """The most representations for one fetch that requests share."""
     errors: Literal["pass", "mask"] = "pass"
     """Whether clients see the subgraph's own messages and codes."""
     error_extensions: tuple[str, ...] = ()
@@ -64,7 +68,10 @@ class RemoteSubgraph:
 
     __slots__ = (
         "_answer_headers",
+        "_inserted",
+        "_may_share",
         "_select_headers",
+        "coalescer",
         "name",
         "reader",
         "settings",
@@ -89,7 +96,11 @@ class RemoteSubgraph:
             name, self.settings.errors, frozenset(self.settings.error_extensions)
         )
         self._select_headers = build_header_selector(rules)
+        self._inserted = frozenset(name.lower() for name, _ in rules.insert)
         self._answer_headers = tuple(found.lower() for found in rules.answer)
+        # A cookie is for one client, whoever else asked the same.
+        self._may_share = "set-cookie" not in self._answer_headers
+        self.coalescer = Coalescer()
 
     def prepare(
         self, fetch: Fetch, variables: Sequence[VariableDefinition]
@@ -105,11 +116,33 @@ class RemoteSubgraph:
         )
         return RemoteFetch(self, fetch, document, name, used, representations)
 
+    def select_shared_headers(self, context: RequestContext) -> HeaderPairs | None:
+        """Return the headers that an entity fetch of several requests is sent with.
+
+        ``None`` where they may say who asks, or requests may not share.
+        """
+        if not (self._may_share and context.may_share):
+            return None
+        headers = self._select_headers(context.headers)
+        return None if has_credentials(headers, self._inserted) else headers
+
     async def ask(
-        self, body: bytes, context: RequestContext, *, is_idempotent: bool
+        self,
+        body: bytes,
+        context: RequestContext,
+        *,
+        is_idempotent: bool,
+        deadline: Deadline | None = None,
     ) -> HTTPResponse:
-        """Send one GraphQL request with the headers that the rules allow."""
-        deadline = shorten(context.deadline, self.settings.timeout)
+        """Send one GraphQL request with the headers that the rules allow.
+
+        Args:
+            body: The request.
+            context: The request's, or that of one of those who share it.
+            is_idempotent: Whether a second attempt does no harm.
+            deadline: That of those who share it; else the context's holds.
+        """
+        deadline = shorten(deadline or context.deadline, self.settings.timeout)
         headers = [*GRAPHQL_HEADERS, *self._select_headers(context.headers)]
         if self.settings.request_id_header and context.request_id:
             headers.append((self.settings.request_id_header, context.request_id))
@@ -127,6 +160,7 @@ class RemoteSubgraph:
                 is_idempotent,
                 "POST graphql",
                 context.observer,
+                may_share=self._may_share and context.may_share,
             )
         )
 
@@ -190,13 +224,32 @@ class RemoteFetch:
                 source=subgraph.name,
             )
         sent = {name: variables[name] for name in self._variables if name in variables}
-        count: int | None = None
-        if fetch.inputs:
-            sent[self._representations] = representations
-            count = len(representations)
-        body = b"%b%b}" % (self._head, orjson.dumps(sent))
-        is_idempotent = fetch.kind == "query" or count is not None
-        response = await subgraph.ask(body, context, is_idempotent=is_idempotent)
-        result = subgraph.reader.read(response, count)
+        if not fetch.inputs:
+            is_query = fetch.kind == "query"
+            body = b"%b%b}" % (self._head, orjson.dumps(sent))
+            return self._read(
+                await subgraph.ask(body, context, is_idempotent=is_query), None
+            )
+
+        async def send(items: Sequence[JSONObject], deadline: Deadline) -> FetchResult:
+            whole = {**sent, self._representations: items}
+            body = b"%b%b}" % (self._head, orjson.dumps(whole))
+            response = await subgraph.ask(
+                body, context, is_idempotent=True, deadline=deadline
+            )
+            return self._read(response, len(items))
+
+        shared = subgraph.select_shared_headers(context)
+        if shared is None:
+            return await send(representations, context.deadline)
+        key = (self._head, orjson.dumps(sent), shared)
+        call = SharedFetch(subgraph.name, subgraph.settings.max_batch, send)
+        return await subgraph.coalescer.run(
+            key, call, list(representations), context.deadline
+        )
+
+    def _read(self, response: HTTPResponse, entities: int | None) -> FetchResult:
+        subgraph = self._subgraph
+        result = subgraph.reader.read(response, entities)
         headers = subgraph.answer_headers(response)
         return replace(result, headers=headers) if headers else result

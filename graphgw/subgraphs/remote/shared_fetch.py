@@ -1,0 +1,136 @@
+"""An entity fetch that several requests send together, and its answer in parts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from graphgw.errors import SourceBadAnswerError
+from graphgw.subgraphs.protocol import FetchError, FetchResult
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+
+    from graphgw.subgraphs.remote.headers import HeaderPairs
+    from graphgw.types import JSON, Deadline
+
+__all__ = ["SharedFetch", "has_credentials"]
+
+_CREDENTIALS: Final = re.compile(
+    "api-?key|auth|cookie|credential|jwt|secret|session|signature|subject|token|user"
+)
+_REFUSALS: Final = frozenset(
+    {
+        "FORBIDDEN",
+        "GATEWAY_TIMEOUT",
+        "RATE_LIMITED",
+        "SERVICE_UNAVAILABLE",
+        "TIMEOUT",
+        "TOO_MANY_REQUESTS",
+        "UNAUTHENTICATED",
+        "UNAUTHORIZED",
+    }
+)
+
+
+def has_credentials(headers: HeaderPairs, inserted: Collection[str]) -> bool:
+    """Tell whether headers that a client sent may say who it is.
+
+    Args:
+        headers: What the subgraph is sent.
+        inserted: Names of the headers that are the gateway's own.
+    """
+    return any(
+        name not in inserted and _CREDENTIALS.search(name) for name, _ in headers
+    )
+
+
+class SharedFetch:
+    """A remote entity fetch with its variables, as several requests send it at once.
+
+    Args:
+        name: The subgraph's.
+        max_items: The most representations for one fetch.
+        send: Sends representations and reads the answer.
+    """
+
+    __slots__ = ("_send", "max_items", "name")
+
+    def __init__(
+        self,
+        name: str,
+        max_items: int,
+        send: Callable[[list[Any], Deadline], Awaitable[FetchResult]],
+    ) -> None:
+        self.name = name
+        self.max_items = max_items
+        self._send = send
+
+    def identify(self, item: Any) -> Hashable:
+        """Return a representation as text."""
+        return orjson.dumps(item)
+
+    async def run(self, items: list[Any], deadline: Deadline) -> FetchResult:
+        """Send one fetch for all representations."""
+        return await self._send(items, deadline)
+
+    async def narrow(
+        self, items: list[Any], error: Exception, deadline: Deadline
+    ) -> FetchResult:
+        """Raise the failure: a subgraph says itself which entities it has not."""
+        del items, deadline
+        raise error
+
+    def divide(
+        self, result: FetchResult, parts: Sequence[Sequence[int]]
+    ) -> list[FetchResult]:
+        """Return each request's entities, and the errors that are about them.
+
+        Raises:
+            SourceBadAnswerError: An error does not say which entity it is about.
+        """
+        if any(not error.path for error in result.errors):
+            if any(error.code in _REFUSALS for error in result.errors):
+                return [FetchResult(None, result.errors, result.headers)] * len(parts)
+            raise self._bad_answer()
+        if result.data is None:
+            raise self._bad_answer()
+        by_index: dict[str | int, list[FetchError]] = {}
+        for error in result.errors:
+            by_index.setdefault(error.path[0], []).append(error)
+        given: set[int] = set()
+        return [
+            FetchResult(
+                [_give(result.data[index], index, given) for index in part],
+                tuple(
+                    FetchError(
+                        error.message,
+                        (own, *error.path[1:]),
+                        error.code,
+                        error.extensions,
+                    )
+                    for own, index in enumerate(part)
+                    for error in by_index.get(index, ())
+                )
+                if by_index
+                else (),
+                result.headers,
+            )
+            for part in parts
+        ]
+
+    def _bad_answer(self) -> SourceBadAnswerError:
+        return SourceBadAnswerError(
+            f'subgraph "{self.name}" answered several requests with one error',
+            source=self.name,
+        )
+
+
+def _give(entity: JSON, index: int, given: set[int]) -> JSON:
+    """Return an entity, a copy from the second time on: it will be changed in place."""
+    if index in given:
+        return orjson.loads(orjson.dumps(entity))
+    given.add(index)
+    return entity
