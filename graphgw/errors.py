@@ -26,7 +26,8 @@ GraphGWError
 ├── DeadlineExceededError            the operation's own time is up
 ├── SchemaChangedError               a subscription outlived its schema
 ├── ConfigurationError               the operator can fix it; all problems at once
-│   └── CompositionError             subgraphs that do not fit together
+│   ├── CompositionError             subgraphs that do not fit together
+│   └── SupergraphUnavailableError   the URL of the supergraph does not answer now
 └── InternalError                    our fault; logged in full, masked for the caller
 """
 
@@ -68,6 +69,7 @@ __all__ = [
     "SourceRateLimitedError",
     "SourceTimeoutError",
     "SourceUnreachableError",
+    "SupergraphUnavailableError",
     "UnauthenticatedError",
     "UnauthorizedError",
 ]
@@ -380,6 +382,10 @@ class CompositionError(ConfigurationError):
     """The subgraphs do not fit together; holds all problems at once."""
 
     code = "COMPOSITION_FAILED"
+
+
+class SupergraphUnavailableError(ConfigurationError):
+    """The supergraph cannot be had now; it may be a moment later."""
 
 
 class InternalError(GraphGWError):
