@@ -63,6 +63,7 @@ def create_app(
     if settings.has_graphiql:
         routes += graphiql_routes(settings)
     application = Starlette(routes=routes, lifespan=lifespan)
+    application.router.redirect_slashes = False  # a path is right, or it is not there
     front = GraphQLFront(gateway, settings, application)
     return front
 
