@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from graphgw.assemble import compose_settings
+from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings
 
 __all__ = ["run"]
 
 
 def run(
+    *,
     config: Annotated[Path, typer.Option(help="The configuration file.")] = Path(
         "graphgw.yaml"
     ),
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", help="Print the file's JSON Schema, for editors."),
+    ] = False,
 ) -> None:
     """Check everything that can be checked without serving."""
+    if schema:
+        typer.echo(json.dumps(json_schema(), indent=2))
+        return
     settings = load_settings(config)
     names = [reference.name for reference in settings.subgraphs]
     if settings.supergraph is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from graphgw.config.settings import SubgraphReference
 
-__all__ = ["json_schema", "load_settings", "load_settings_text"]
+__all__ = ["load_settings", "load_settings_text"]
 
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -84,11 +84,6 @@ def load_settings_text(text: str, path: Path, environ: Mapping[str, str]) -> Set
     if problems:
         raise ConfigurationError(problems)
     return settings
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the long form, for editors."""
-    return build_model(Settings).model_json_schema()
 
 
 def _cross_check(settings: Settings) -> Iterator[Problem]:

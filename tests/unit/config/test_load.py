@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from graphgw.config.load import json_schema, load_settings, load_settings_text
+from graphgw.config.load import load_settings, load_settings_text
 from graphgw.config.settings import Settings
 from graphgw.errors import ConfigurationError
 
@@ -448,9 +448,3 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
     with pytest.raises(ConfigurationError, match="it is not UTF-8 text"):
         load_settings(path, {})
-
-
-def test_the_json_schema_tells_editors_the_long_form():
-    properties = json_schema()["properties"]
-
-    assert {"subgraphs", "services", "server", "limits"} <= properties.keys()

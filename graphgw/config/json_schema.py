@@ -1,0 +1,71 @@
+"""The JSON Schema of graphgw.yaml, for editors that check while one types."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from graphgw.config.models import build_model
+from graphgw.config.settings import Settings
+
+__all__ = ["json_schema"]
+
+_SCALARS: Final = frozenset(("boolean", "integer", "number"))
+_VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
+_SHORT: Final = {
+    "subgraphs": ("SubgraphReference", ["string"]),
+    "services": ("ServiceSettings", ["string"]),
+    "processes": ("DevProcess", ["string", "array"]),
+}
+"""What stands under names: its model, and the types of its short forms."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of the file as it is written, short forms included."""
+    schema: dict[str, Any] = _as_written(build_model(Settings).model_json_schema())
+    for model, _ in _SHORT.values():
+        _drop_name(schema["$defs"][model])
+    properties = schema["properties"]
+    for name in ("subgraphs", "services"):
+        properties[name] = _by_name(name)
+    properties["dev"] = {
+        "type": ["object", "null"],
+        "properties": {"processes": _by_name("processes")},
+        "additionalProperties": False,
+    }
+    properties["supergraph"]["anyOf"].append({"type": "string"})
+    command = schema["$defs"]["DevProcess"]["properties"]["command"]
+    command["type"] = ["array", "string"]
+    schema["$defs"]["ServerSettings"]["properties"]["examples"] = {"type": "string"}
+    schema["title"] = "graphgw.yaml"
+    return schema
+
+
+def _as_written(value: Any) -> Any:
+    """Let texts stand where the file may hold units, or a variable."""
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "prefixItems" in value.get("items", {}):
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+    found = {key: _as_written(v) for key, v in value.items() if key != "default"}
+    if value.get("type") in _SCALARS:
+        found["type"] = [value["type"], "string"]
+    if "enum" in value:
+        return {"anyOf": [found, _VARIABLE]}
+    return found
+
+
+def _by_name(name: str) -> dict[str, Any]:
+    model, short = _SHORT[name]
+    reference = {"$ref": f"#/$defs/{model}"}
+    return {
+        "type": ["object", "null"],
+        "additionalProperties": {"anyOf": [reference, {"type": short}]},
+    }
+
+
+def _drop_name(schema: dict[str, Any]) -> None:
+    """Leave out the name, which the file writes above."""
+    del schema["properties"]["name"]
+    schema["required"] = [key for key in schema["required"] if key != "name"]
