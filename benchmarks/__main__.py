@@ -1,8 +1,13 @@
-"""The command line: ``python -m benchmarks`` measures, ``... plan`` times planning."""
+"""The command line.
+
+``python -m benchmarks`` measures whole processes, ``... plan`` times planning and
+``... micro`` runs the micro benchmarks.
+"""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[:1] == ["plan"]:
         print(time_plans(int(given[1]) if given[1:] else 1000))
         return
+    if given[:1] == ["micro"]:
+        raise SystemExit(_run_micro(given[1:]))
     values = _parser().parse_args(given)
     options = Options(
         targets=values.only,
@@ -50,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         values.json.write_bytes(to_json(summary))
     if any(sample.failures for sample in summary):
         raise SystemExit("there were failures: the figures mean nothing")
+
+
+def _run_micro(arguments: list[str]) -> int:
+    command = [sys.executable, "-m", "pytest", str(Path(__file__).with_name("micro"))]
+    command += ["-q", "-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"]
+    command += ["--benchmark-columns=median,stddev,rounds", "--benchmark-max-time=0.5"]
+    command += ["--benchmark-disable-gc", *arguments]
+    return subprocess.run(command, check=False).returncode
 
 
 def _parser() -> argparse.ArgumentParser:

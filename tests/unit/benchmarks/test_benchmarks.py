@@ -85,7 +85,7 @@ def test_variables_change_from_request_to_request(name):
 
 
 async def test_operations_fit_the_example_graph():
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311 - no secret
     async with open_example() as gateway:
         schema = gateway.snapshot.supergraph.api_schema
         texts = [generate_operation(schema, rng) for _ in range(20)]
