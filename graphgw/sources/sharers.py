@@ -31,11 +31,13 @@ class Sharers(Generic[T]):
         deadline: That of the first.
         is_over: Called when nobody is left, before the task is cancelled.
         late: Makes the error of who runs out of time before the others.
+        left: Called when somebody left and others still wait.
     """
 
     __slots__ = (
         "_is_over",
         "_late",
+        "_left",
         "_timers",
         "_untimed",
         "deadline",
@@ -49,12 +51,14 @@ class Sharers(Generic[T]):
         *,
         is_over: Callable[[], None],
         late: Callable[[], Exception],
+        left: Callable[[], None] | None = None,
     ) -> None:
         self.deadline = LatestDeadline.of(deadline)
         self.waiting: dict[Seat[T], Deadline] = {}
         self.task: asyncio.Task[None] | None = None
         self._is_over = is_over
         self._late = late
+        self._left = left
         self._timers: dict[Seat[T], asyncio.TimerHandle] = {}
         # These have as long as the task itself, which minds its deadline.
         self._untimed: list[Seat[T]] = []
@@ -81,8 +85,11 @@ class Sharers(Generic[T]):
         finally:
             if self._timers and (timer := self._timers.pop(seat, None)):
                 timer.cancel()
-            if self.waiting.pop(seat, None) is not None and not self.waiting:
-                await self._end()
+            if self.waiting.pop(seat, None) is not None:
+                if not self.waiting:
+                    await self._end()
+                elif self._left is not None:
+                    self._left()
         if isinstance(outcome, tuple):
             return outcome[0]
         raise outcome

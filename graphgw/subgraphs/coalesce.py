@@ -75,15 +75,18 @@ class SharedCall(Protocol[T]):
 class _Flight(Generic[T]):
     """Requests that wait for the same departure, and what each brought."""
 
-    __slots__ = ("_known", "call", "items", "sharers")
+    __slots__ = ("_known", "call", "items", "parts", "sharers")
 
     def __init__(
         self, call: SharedCall[T], deadline: Deadline, is_over: Callable[[], None]
     ) -> None:
         self.call = call
         self.items: dict[Seat[T], list[Any]] = {}
+        self.parts: list[tuple[asyncio.Task[None], list[Seat[T]]]] = []
         self._known: set[Hashable] | None = None
-        self.sharers: Sharers[T] = Sharers(deadline, is_over=is_over, late=self._late)
+        self.sharers: Sharers[T] = Sharers(
+            deadline, is_over=is_over, late=self._late, left=self._end_parts
+        )
 
     def has_room(self, items: list[Any]) -> bool:
         """Tell whether these fit in with the others; if so, count them."""
@@ -97,6 +100,13 @@ class _Flight(Generic[T]):
             return False
         self._known = known
         return True
+
+    def _end_parts(self) -> None:
+        """Cancel the calls, after a split, that nobody waits for any more."""
+        waiting = self.sharers.waiting
+        for task, seats in self.parts:
+            if not any(seat in waiting for seat in seats):
+                task.cancel()
 
     def _late(self) -> SourceTimeoutError:
         name = self.call.name
@@ -167,7 +177,7 @@ class Coalescer:
 async def _serve(flight: _Flight[T], seats: list[Seat[T]]) -> None:
     """Make one call for those who still wait; split them if it fails for content."""
     waiting = flight.sharers.waiting
-    seats = [seat for seat in seats if seat in waiting]
+    seats = [seat for seat in seats if seat in waiting and not seat.done()]
     if not seats:
         return
     settle = flight.sharers.settle
@@ -175,10 +185,11 @@ async def _serve(flight: _Flight[T], seats: list[Seat[T]]) -> None:
         results = await _call(flight, seats)
     except Exception as error:  # noqa: BLE001 - raised by those who wait
         if len(seats) > 1 and is_about_content(error):
-            half = len(seats) // 2
+            middle = len(seats) // 2
             async with asyncio.TaskGroup() as group:
-                group.create_task(_serve(flight, seats[:half]))
-                group.create_task(_serve(flight, seats[half:]))
+                for half in (seats[:middle], seats[middle:]):
+                    part = group.create_task(_serve(flight, half))
+                    flight.parts.append((part, half))
         else:
             for seat in seats:
                 settle(seat, copy_error(error))
