@@ -18,14 +18,21 @@ from graphgw.subgraphs.local.program import (
     PlainRead,
     ReferenceRead,
 )
-from graphgw.subgraphs.local.rows import REPRESENTATION, Read, Scope, raw_text
+from graphgw.subgraphs.local.rows import (
+    REPRESENTATION,
+    Read,
+    Scope,
+    key_text,
+    raw_text,
+)
+from graphgw.subgraphs.local.whole import generate_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from graphql import GraphQLLeafType
 
-    from graphgw.subgraphs.local.program import ObjectProgram, ReadPath
+    from graphgw.subgraphs.local.program import ObjectProgram
     from graphgw.subgraphs.local.rows import RowKind
 
 __all__ = ["Reader", "generate_leaves", "generate_reader"]
@@ -36,8 +43,9 @@ class Reader:
     """The functions for one object program and one kind of row.
 
     ``assemble(rows, columns)`` makes the objects and may raise anything where a value
-    is not plainly right. ``inputs`` are, by column, what reads a field's input from
-    all rows: raw values, keys, representations or values to compute with.
+    is not plainly right. ``whole(rows)`` makes the objects with all that is in them,
+    where that can be done in one go. ``inputs`` are, by column, what reads a field's
+    input from all rows: raw values, keys, representations or values to compute with.
     """
 
     program: ObjectProgram
@@ -45,6 +53,7 @@ class Reader:
     assemble: Callable[[list[Any], Sequence[list[Any]]], list[Any]]
     inputs: dict[int, Callable[[list[Any]], list[Any]]]
     source: str
+    whole: Callable[[list[Any]], list[Any]] | None = None
 
     @property
     def is_representation(self) -> bool:
@@ -79,11 +88,14 @@ def generate_reader(program: ObjectProgram, kind: RowKind) -> Reader:
             f"def input_{columns[number]}(rows):\n"
             f"    return [{expression} for row in rows]\n"
         )
+    whole = generate_whole(program, kind, scope)
+    if whole is not None:
+        parts.append(whole)
     source = "\n\n".join(parts)
     made = _execute(source, scope, title)
     found = [columns[number] for number in expressions]
     inputs = {c: made[f"input_{c}"] for c in found if c is not None}
-    return Reader(program, kind, made["assemble"], inputs, source)
+    return Reader(program, kind, made["assemble"], inputs, source, made.get("whole"))
 
 
 def generate_leaves(
@@ -155,21 +167,14 @@ def _input_expression(field: FieldProgram, kind: RowKind, scope: Scope) -> str |
             read = kind.read(path, scope, must=False, enum=_names(field.leaf))
             return raw_text(read, scope)
         case BatchRead(_, keys, is_tuple):
-            parts = [_key(path, kind, scope) for path in keys]
+            parts = [key_text(path, kind, scope) for path in keys]
             return f"({', '.join(parts)},)" if is_tuple else parts[0]
         case ComputedCall(_, reads):
             texts = [kind.read(path, scope, must=False).text for path in reads]
             return f"({', '.join(texts)},)" if texts else "()"
         case ReferenceRead(keys):
-            pairs = [(name, _key(path, kind, scope)) for name, path in keys]
+            pairs = [(name, key_text(path, kind, scope)) for name, path in keys]
             entries = ", ".join(f"{name!r}: {text}" for name, text in pairs)
             return f"{{{entries}}}"
         case _:
             return None
-
-
-def _key(path: ReadPath, kind: RowKind, scope: Scope) -> str:
-    read = kind.read(path, scope, must=False)
-    if not path.is_id or "ID" in read.fits:
-        return read.text
-    return f"(v if type(v := {read.text}) is str or v is None else str(v))"

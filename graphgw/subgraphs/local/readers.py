@@ -5,6 +5,7 @@ Made ahead for the rows that are expected, else when a class of row is first see
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import InternalError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Readers"]
 
+_MOST_MISFITS: Final = 64
 _MOST_CLASSES: Final = 256
 """A bound for classes that are made at run time; beyond it the cache starts anew."""
 
@@ -31,11 +33,12 @@ class Readers:
         expected: The rows whose readers are made at once.
     """
 
-    __slots__ = ("_leaves", "_readers")
+    __slots__ = ("_leaves", "_misfits", "_readers")
 
     def __init__(self, expected: Iterable[Expected] = ()) -> None:
         self._readers: dict[tuple[int, type | None], Reader] = {}
         self._leaves: dict[int, Callable[[list[Any]], list[Any]]] = {}
+        self._misfits: dict[tuple[int, type | None], int] = {}
         for program, row_class in expected:
             self.of(program, row_class)
             for field in program.columns:
@@ -52,6 +55,14 @@ class Readers:
             kind = REPRESENTATION if row_class is None else kind_of(row_class)
             found = self._readers[key] = generate_reader(program, kind)
         return found
+
+    def note_misfit(self, program: ObjectProgram, row_class: type | None) -> None:
+        """Give up on making objects in one go where that fails again and again."""
+        key = (program.number, row_class)
+        self._misfits[key] = self._misfits.get(key, 0) + 1
+        reader = self._readers.get(key)
+        if reader is not None and self._misfits[key] >= _MOST_MISFITS:
+            self._readers[key] = replace(reader, whole=None)
 
     def leaves(self, field: FieldProgram) -> Callable[[list[Any]], list[Any]]:
         """Return what coerces a column of leaf values."""

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "DICT",
     "REPRESENTATION",
+    "MessageRows",
     "Read",
     "RowKind",
     "Scope",
+    "key_text",
     "kind_of",
     "raw_text",
     "walker",
@@ -110,6 +113,14 @@ def raw_text(read: Read, scope: Scope) -> str:
     return f"{scope.add(translate)}({read.text}, {scope.add(read.enum_table, 'names')})"
 
 
+def key_text(path: ReadPath, kind: RowKind, scope: Scope) -> str:
+    """Return an expression for a part of a key; ids are text."""
+    read = kind.read(path, scope, must=False)
+    if not path.is_id or "ID" in read.fits:
+        return read.text
+    return f"(v if type(v := {read.text}) is str or v is None else str(v))"
+
+
 def walker(path: tuple[str, ...], enum: object = None) -> Callable[[Any], Any]:
     """Return what reads a path through rows of any kind, one inside the other.
 
@@ -196,13 +207,13 @@ class ObjectRows:
 
 
 REPRESENTATION: Final[RowKind] = RepresentationRows()
-_DICT: Final[RowKind] = DictRows()
+DICT: Final[RowKind] = DictRows()
 
 
 def kind_of(row_class: type) -> RowKind:
     """Return the kind of the rows of a class."""
     if issubclass(row_class, Mapping):
-        return _DICT
+        return DICT
     if issubclass(row_class, Message):
         return MessageRows(row_class.DESCRIPTOR)
     is_strawberry = get_object_definition(row_class) is not None
@@ -244,6 +255,19 @@ class MessageRows:
         if found.has_presence:
             guards.append(f"{text}.HasField({last!r})")
         return _guarded(_single(found, value, scope, enum), guards)
+
+    def inner(self, path: ReadPath) -> MessageRows | None:
+        """Return the kind of the messages at a path, if messages are there."""
+        descriptor = self.descriptor
+        found = None
+        for name in path.row:
+            if descriptor is None or (found is not None and _is_repeated(found)):
+                return None
+            found = descriptor.fields_by_name.get(name)
+            descriptor = None if found is None else found.message_type
+        if descriptor is None or descriptor.full_name in WELL_KNOWN:
+            return None
+        return None if descriptor.GetOptions().map_entry else MessageRows(descriptor)
 
 
 def _guarded(read: Read, guards: list[str]) -> Read:

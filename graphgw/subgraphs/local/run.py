@@ -188,6 +188,11 @@ class Run:
         ``given`` are the representations under which the rows are laid.
         """
         reader = self.readers.of(program, row_class)
+        if reader.whole is not None and given is None:
+            try:
+                return reader.whole(rows)
+            except Exception:  # noqa: BLE001 - found out field by field
+                self.readers.note_misfit(program, row_class)
         columns: list[list[Any]] = [[]] * len(program.columns)
 
         def column(field: FieldProgram) -> Coroutine[Any, Any, list[Any]]:
