@@ -16,7 +16,7 @@ from graphgw.federation.read_supergraph import read_supergraph
 from graphgw.policies.policy_set import PolicySet
 from graphgw.snapshot import Snapshot
 from graphgw.sources.connections import Connections
-from graphgw.sources.settings import ServiceSettings
+from graphgw.sources.settings import ServiceSettings, find_problems
 from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 from graphgw.subgraphs.remote.fetch_sdl import fetch_sdl
 from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
@@ -74,27 +74,38 @@ async def assemble(
         for subgraph in find_subgraphs(settings, local)
     }
     if sdl is None:
-        remote.open([ref for ref in settings.subgraphs if ref.python is None])
+        remote.open(_remote_references(settings), settings.services)
         for item in await _read_remote(settings, remote):
             found[item.subgraph.name] = item
-        supergraph = _compose(list(found.values())).supergraph
+        composed = await asyncio.to_thread(_compose, list(found.values()))
+        supergraph = composed.supergraph
     else:
-        supergraph = await worker.run(("supergraph", sdl), lambda: read_supergraph(sdl))
-        remote.open(_references(supergraph, settings, found))
+        supergraph = await asyncio.to_thread(read_supergraph, sdl)
+        remote.open(_references(supergraph, settings, found), settings.services)
     subgraphs: dict[str, Subgraph] = {
         **{name: item.subgraph for name, item in found.items()},
         **remote.by_name,
     }
-    return Snapshot(
-        supergraph,
-        {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},
-        policies=PolicySet(supergraph, settings.auth, _shared_out(settings), store),
-        limits=settings.limits,
-        planning=settings.planning,
-        worker=worker,
-        exposes_plans=settings.exposes_plans,
-        names_subgraphs=settings.includes_subgraph_in_errors,
-    )
+
+    def build() -> Snapshot:
+        policies = PolicySet(supergraph, settings.auth, _shared_out(settings), store)
+        return Snapshot(
+            supergraph,
+            {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},
+            policies=policies,
+            limits=settings.limits,
+            planning=settings.planning,
+            worker=worker,
+            exposes_plans=settings.exposes_plans,
+            names_subgraphs=settings.includes_subgraph_in_errors,
+        )
+
+    # Not in the cold worker: requests need that one meanwhile.
+    return await asyncio.to_thread(build)
+
+
+def _remote_references(settings: Settings) -> list[SubgraphReference]:
+    return [found for found in settings.subgraphs if found.python is None]
 
 
 def _shared_out(settings: Settings) -> PolicySettings:
@@ -117,29 +128,46 @@ class RemoteSubgraphs:
         """Return what the next snapshot opens; connections that fit are kept."""
         return RemoteSubgraphs(self.connections)
 
-    def open(self, references: Sequence[SubgraphReference]) -> None:
+    def open(
+        self,
+        references: Sequence[SubgraphReference],
+        services: Sequence[ServiceSettings] = (),
+    ) -> None:
         """Make a client for each reference.
+
+        Args:
+            references: The subgraphs, each with its URL.
+            services: One with a subgraph's name says how that one is called: its
+                limits, retries, breaker and TLS.
 
         Raises:
             ConfigurationError: A URL is missing or wrong; all problems.
         """
+        known = {found.name: found for found in services if found.kind == "http"}
+        problems = [
+            Problem(problem.message, f"subgraphs.{found.name}.url", problem.mend)
+            for found in references
+            for problem in find_problems(ServiceSettings(name="", url=found.url or ""))
+        ]
+        if problems:
+            raise ConfigurationError(problems)
         self.connections = self.connections.replace(
-            ServiceSettings(
-                name=reference.name,
-                url=reference.url or "",
-                timeout=reference.remote.timeout,
+            replace(
+                known.get(found.name) or ServiceSettings(name=found.name),
+                url=found.url or "",
+                timeout=found.remote.timeout,
             )
-            for reference in references
+            for found in references
         )
         self.by_name = {
-            reference.name: RemoteSubgraph(
-                reference.name,
-                reference.url or "",
-                self.connections.http(reference.name),
-                reference.headers,
-                reference.remote,
+            found.name: RemoteSubgraph(
+                found.name,
+                found.url or "",
+                self.connections.http(found.name),
+                found.headers,
+                found.remote,
             )
-            for reference in references
+            for found in references
         }
 
     async def aclose(self) -> None:
@@ -154,7 +182,7 @@ async def compose_settings(settings: Settings) -> Composed:
         ConfigurationError: Something cannot be found or does not fit; all problems.
     """
     remote = RemoteSubgraphs()
-    remote.open([ref for ref in settings.subgraphs if ref.python is None])
+    remote.open(_remote_references(settings), settings.services)
     try:
         read = await _read_remote(settings, remote)
     finally:

@@ -6,38 +6,52 @@ import asyncio
 import contextlib
 import time
 import uuid
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Self
 
 from graphgw.assemble import RemoteSubgraphs, assemble
 from graphgw.config.settings import Settings
 from graphgw.context import ClientInfo, RequestContext
-from graphgw.errors import ConfigurationError, GraphGWError, Problem
+from graphgw.errors import (
+    ConfigurationError,
+    GraphGWError,
+    OverloadedError,
+    Problem,
+    SupergraphUnavailableError,
+)
 from graphgw.execution.response import GraphQLResponse, refuse
 from graphgw.operations.operation import GraphQLRequest
 from graphgw.operations.worker import ColdWorker
 from graphgw.pipeline import serve
-from graphgw.policies.authenticate.authenticator import Authenticator
-from graphgw.sources.connections import Connections
+from graphgw.resources import open_resources
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
-from graphgw.stores.memory import MemoryStore
-from graphgw.stores.redis import RedisStore
-from graphgw.subgraphs.call_loader import LoaderSharing
-from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders
-from graphgw.telemetry.events import OperationFinished, SnapshotSwapped
+from graphgw.telemetry.events import (
+    InternalFailure,
+    OperationFinished,
+    SnapshotSwapped,
+)
 from graphgw.telemetry.observer import Observer, Observers
 from graphgw.types import Deadline, Headers, JSONObject, Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
+    from graphgw.resources import Resources
     from graphgw.snapshot import Snapshot
+    from graphgw.sources.connections import Connections
     from graphgw.sources.sdl_source import SDLSource
     from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 
 __all__ = ["Gateway"]
+
+_GRACE: Final = 1.0
+"""Seconds past its deadline in which a request surely has ended."""
+
+_NEEDS_RESTART: Final = ("server", "telemetry")
+"""Settings that belong to the process."""
 
 
 class Gateway:
@@ -68,41 +82,48 @@ class Gateway:
         self.settings = settings or Settings()
         self.observer: Observer = Observers(tuple(observers))
         self._local = tuple(subgraphs)
-        self._services = self.settings.services + tuple(
+        self._own_services = tuple(
             ServiceSettings.from_url(name, url)
             for name, url in (services or {}).items()
         )
         self._snapshot: Snapshot | None = None
-        self._store = _open_store(self.settings)
+        self._resources: Resources | None = None
         self._remote = RemoteSubgraphs()
         supergraph = self.settings.supergraph
         self._source = None if supergraph is None else open_sdl_source(supergraph)
+        self._sdl: str | None = None
         self._following: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # reloads take turns; no request ever waits
 
     async def start(self) -> None:
         """Open connections and build the first snapshot.
+
+        Where the supergraph comes from a URL that does not answer, the gateway
+        starts nevertheless and asks again; it is not ready until it has one.
 
         Raises:
             ConfigurationError: The settings or the subgraphs are wrong.
         """
         settings = self.settings
         self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
-        self.connections = Connections(self._services)
-        self._sharing = LoaderSharing(self.connections.forward_headers)
-        self._cache = (
-            EntityCache(self._store) if settings.policies.cache.is_enabled else None
-        )
-        self._authenticator = Authenticator(settings.auth, observer=self.observer)
         try:
-            await self._authenticator.start()
-            sdl = None if self._source is None else await self._source.read()
-            await self.reload(sdl)
+            self._resources = await open_resources(
+                settings, settings.services + self._own_services, self.observer
+            )
+            await self._start_serving(self._source)
         except BaseException:
             await self.aclose()
             raise
-        if self._source is not None:
-            self._following = asyncio.create_task(self._follow(self._source))
+        self._follow(self._source)
+
+    async def _start_serving(self, source: SDLSource | None) -> None:
+        try:
+            sdl = None if source is None else await source.read()
+        except SupergraphUnavailableError as error:
+            self.observer.observe(SnapshotSwapped("", str(error)))
+            return
+        await self._swap(self.settings, self._open_resources, sdl)
 
     async def reload(self, sdl: str | None = None) -> None:
         """Build a new snapshot and swap it in; on failure the old one serves on.
@@ -113,44 +134,125 @@ class Gateway:
         Raises:
             ConfigurationError: The new schema cannot be served.
         """
+        async with self._turn, self._telling():
+            await self._swap(self.settings, self._open_resources, sdl)
+
+    async def reconfigure(self, settings: Settings) -> tuple[str, ...]:
+        """Take over other settings; what they leave as it was goes on undisturbed.
+
+        Connections, breakers, rate limits, caches and verified tokens are kept
+        where their own settings are the same. Requests under way end as they began.
+
+        Returns:
+            Which of the changed settings only a new process takes over.
+
+        Raises:
+            ConfigurationError: They cannot be served; nothing has changed.
+        """
+        async with self._turn, self._telling():
+            late = tuple(
+                name
+                for name in _NEEDS_RESTART
+                if getattr(settings, name) != getattr(self.settings, name)
+            )
+            kept = {name: getattr(self.settings, name) for name in _NEEDS_RESTART}
+            await self._take_over(replace(settings, **kept))
+        return late
+
+    async def _take_over(self, settings: Settings) -> None:
+        source, sdl = self._source, self._sdl
+        if settings.supergraph != self.settings.supergraph:
+            supergraph = settings.supergraph
+            source = None if supergraph is None else open_sdl_source(supergraph)
+            sdl = None
+        if source is not None and sdl is None:
+            sdl = await source.read()
+        before = self._open_resources
+        resources = await open_resources(
+            settings, settings.services + self._own_services, self.observer, before
+        )
+        try:
+            await self._swap(settings, resources, sdl)
+        except BaseException:
+            await resources.aclose(before)
+            raise
+        self._worker.queue_size = settings.limits.preparation_queue
+        if source is not self._source:
+            self._source = source
+            self._follow(source)
+
+    async def _swap(
+        self, settings: Settings, resources: Resources, sdl: str | None
+    ) -> None:
+        """Build a snapshot; then, in one step, serve from it."""
         remote = self._remote.next()
         try:
             snapshot = await assemble(
-                self.settings,
+                settings,
                 self._local,
                 sdl=sdl,
                 remote=remote,
                 worker=self._worker,
-                store=self._store,
+                store=resources.store,
             )
-        except ConfigurationError as error:
+        except BaseException:
             if remote.connections is not self._remote.connections:
                 await remote.aclose()
+            raise
+        old_remote, self._remote = self._remote, remote
+        old_resources, self._resources = self._open_resources, resources
+        old_settings, self.settings = self.settings, settings
+        self._snapshot, self._sdl = snapshot, sdl
+        self.observer.observe(SnapshotSwapped(snapshot.supergraph.hash))
+        if old_remote.by_name:
+            self._retire(old_remote.aclose, old_settings)
+        if old_resources is not resources:
+            self._retire(lambda: old_resources.aclose(resources), old_settings)
+
+    @contextlib.asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        """Tell the observer why a reload failed."""
+        try:
+            yield
+        except ConfigurationError as error:
             self.observer.observe(SnapshotSwapped("", str(error)))
             raise
-        old, self._remote = self._remote, remote
-        self._snapshot = snapshot
-        self.observer.observe(SnapshotSwapped(snapshot.supergraph.hash))
-        if old.by_name:
-            self._retire(old)
 
-    def _retire(self, remote: RemoteSubgraphs) -> None:
-        """Close connections once the last request that may use them has ended."""
+    def _retire(self, close: Callable[[], Awaitable[None]], settings: Settings) -> None:
+        """Close something once the last request that may use it has ended."""
 
         async def close_later() -> None:
             try:
-                await asyncio.sleep(self.settings.deadline)
+                await asyncio.sleep(settings.deadline + _GRACE)
             finally:
-                await remote.aclose()
+                await close()
 
-        task = asyncio.create_task(close_later())
+        self._keep(asyncio.create_task(close_later()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    async def _follow(self, source: SDLSource) -> None:
-        async for sdl in source.changes():
-            with contextlib.suppress(ConfigurationError):
-                await self.reload(sdl)
+    def _follow(self, source: SDLSource | None) -> None:
+        """Reload at each change of the source, and of no other."""
+        if self._following is not None:
+            self._following.cancel()
+            self._keep(self._following)
+        self._following = None
+        if source is not None:
+            self._following = asyncio.create_task(self._reload_at_changes(source))
+
+    async def _reload_at_changes(self, source: SDLSource) -> None:
+        async for change in source.changes():
+            if isinstance(change, ConfigurationError):
+                self.observer.observe(SnapshotSwapped("", str(change)))
+                continue
+            try:
+                await self.reload(change)
+            except ConfigurationError:
+                continue  # it was told; the next change may be better
+            except Exception as error:  # noqa: BLE001 - a failure must not end this
+                self.observer.observe(InternalFailure("", "reload", error))
 
     async def aclose(self) -> None:
         """Close every connection and end the worker."""
@@ -160,13 +262,9 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._remote.aclose()
-        await self._authenticator.aclose()
-        await self.connections.aclose()
+        if self._resources is not None:
+            await self._resources.aclose()
         await self._worker.aclose()
-        if self._cache is not None:
-            await self._cache.aclose()
-        if isinstance(self._store, RedisStore):
-            await self._store.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -183,7 +281,20 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """Tell whether there is a graph to serve and tokens can be verified."""
-        return self._snapshot is not None and self._authenticator.is_ready
+        return (
+            self._snapshot is not None and self._open_resources.authenticator.is_ready
+        )
+
+    @property
+    def connections(self) -> Connections:
+        """The connections to the backends."""
+        return self._open_resources.connections
+
+    @property
+    def _open_resources(self) -> Resources:
+        if self._resources is None:
+            raise ConfigurationError([Problem("the gateway was not started")])
+        return self._resources
 
     @property
     def snapshot(self) -> Snapshot:
@@ -191,9 +302,12 @@ class Gateway:
 
         Raises:
             ConfigurationError: The gateway was not started.
+            OverloadedError: It has no graph yet, or is closed.
         """
-        if self._snapshot is None:
+        if self._resources is None:
             raise ConfigurationError([Problem("the gateway was not started")])
+        if self._snapshot is None:
+            raise OverloadedError("the gateway has no graph to serve yet")
         return self._snapshot
 
     async def execute(
@@ -229,22 +343,26 @@ class Gateway:
         """Authenticate and answer one request; failures become answers."""
         began = time.perf_counter()
         request_id = headers.get("x-request-id") or uuid.uuid4().hex
-        if principal is None:
-            try:
-                principal = await self._authenticator.authenticate(headers, peer)
-            except GraphGWError as error:
-                response = refuse(error)
-                self._report_refusal(request, headers, request_id, response, began)
-                return response
+        try:
+            if principal is None:
+                authenticator = self._open_resources.authenticator
+                principal = await authenticator.authenticate(headers, peer)
+            snapshot = self.snapshot
+        except ConfigurationError:
+            raise
+        except GraphGWError as error:
+            response = refuse(error)
+            self._report_refusal(request, headers, request_id, response, began)
+            return response
+        # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
-        return await serve(
-            self.snapshot, request, context, allows_mutation=allows_mutation
-        )
+        return await serve(snapshot, request, context, allows_mutation=allows_mutation)
 
     def open_context(
         self, headers: Headers, principal: Principal, request_id: str
     ) -> RequestContext:
         """Return a fresh context with loaders of its own."""
+        resources = self._open_resources
         context = RequestContext(
             deadline=Deadline.after(self.settings.deadline),
             principal=principal,
@@ -257,10 +375,10 @@ class Gateway:
                 headers.get("graphql-client-version")
                 or headers.get("apollographql-client-version"),
             ),
-            sources=self.connections,
+            sources=resources.connections,
         )
         context.may_share = self.settings.sharing
-        return RequestLoaders.attach(context, self._cache, self._sharing)
+        return RequestLoaders.attach(context, resources.cache, resources.sharing)
 
     def _report_refusal(
         self,
@@ -283,10 +401,3 @@ class Gateway:
                 error_codes=response.error_codes,
             )
         )
-
-
-def _open_store(settings: Settings) -> MemoryStore | RedisStore:
-    """Return where limits are counted and rows are kept."""
-    if settings.redis_url is not None:
-        return RedisStore(settings.redis_url)
-    return MemoryStore(max_bytes=settings.policies.cache.max_bytes)

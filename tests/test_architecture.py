@@ -14,7 +14,7 @@ LAYERS = (
     ("cli", "testing"),
     ("server",),
     ("gateway",),
-    ("assemble",),
+    ("assemble", "resources"),
     ("pipeline", "explain"),
     ("snapshot",),
     ("config", "subscriptions"),
