@@ -26,6 +26,7 @@ from graphgw.composition.merge_types import (
 )
 from graphgw.composition.merging import Merging
 from graphgw.composition.read_subgraph import read_subgraph
+from graphgw.composition.satisfiability import unsatisfiable_fields
 from graphgw.errors import CompositionError, ConfigurationError
 from graphgw.federation.api_schema import build_schema_of, problems_of_schema
 from graphgw.federation.print_supergraph import print_supergraph
@@ -75,6 +76,9 @@ def compose(subgraphs: Sequence[SubgraphSDL]) -> Composed:
         supergraph = read_supergraph(sdl)
     except ConfigurationError as error:
         raise CompositionError(error.problems) from error
+    problems = unsatisfiable_fields(supergraph)
+    if problems:
+        raise CompositionError(problems)
     hint_at_protection(supergraph, findings)
     return Composed(supergraph, tuple(findings.hints))
 

@@ -265,7 +265,7 @@ class Walk:
         if not fields:
             self._explain(place, field.name)
             return None
-        self._limit_scope(slot, fields)
+        self.limit_scope(slot, fields)
         inner = self.lay_out(slot.place, field.selections, is_client=is_client)
         if inner is None:
             return None
@@ -279,7 +279,7 @@ class Walk:
                 inner = (*typename, *inner)
         return (Branch(slot, inner),)
 
-    def _limit_scope(self, slot: Slot, paths: list[Path]) -> None:
+    def limit_scope(self, slot: Slot, paths: list[Path]) -> None:
         """Keep the members of a union that every candidate subgraph knows."""
         types = self.graph.supergraph.types
         names = {slot.type_name, *(path.node.type_name for path in paths)}
