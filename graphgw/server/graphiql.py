@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -50,8 +50,10 @@ def graphiql_routes(settings: ServerSettings) -> list[BaseRoute]:
     folder = Path(str(files("graphgw.server") / "ide"))
     configuration = orjson.dumps(_configuration(settings))
 
-    async def page(_: Request) -> Response:
-        return FileResponse(folder / "index.html", headers=_PAGE_HEADERS)
+    assets = _Assets(directory=folder)
+
+    async def page(request: Request) -> Response:
+        return await assets.get_response("index.html", request.scope)
 
     async def config(_: Request) -> Response:
         return Response(
@@ -65,17 +67,16 @@ def graphiql_routes(settings: ServerSettings) -> list[BaseRoute]:
         Route(settings.path, page),
         Route("/graphiql", page),
         Route("/graphiql/config.json", config),
-        Mount("/graphiql", _Assets(directory=folder)),
+        Mount("/graphiql", assets),
     ]
 
 
 class _Assets(StaticFiles):
-    """The page's files; their names hold a hash of what is in them."""
+    """The page and its files; the files' names hold a hash of what is in them."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers["x-content-type-options"] = "nosniff"
-        response.headers["content-security-policy"] = CONTENT_SECURITY_POLICY
+        response.headers.update(_PAGE_HEADERS)
         if path.startswith("assets"):
             response.headers["cache-control"] = "public, max-age=31536000, immutable"
         return response
