@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from graphgw.gateway import Gateway
+    from graphgw.policies.row_functions import row_policy
     from graphgw.server.app import create_app
     from graphgw.sources.grpc import grpc_source
     from graphgw.sources.rest import rest_source
@@ -50,6 +51,7 @@ __all__ = [
     "reference",
     "resolved",
     "rest_source",
+    "row_policy",
     "sourced",
 ]
 
@@ -69,6 +71,7 @@ _HOMES: Final = {
     "grpc_source": "graphgw.sources.grpc",
     "loader": "graphgw.subgraphs.loaders",
     "rest_source": "graphgw.sources.rest",
+    "row_policy": "graphgw.policies.row_functions",
     "reference": "graphgw.subgraphs.local.fields",
     "resolved": "graphgw.subgraphs.local.fields",
     "sourced": "graphgw.subgraphs.local.fields",

@@ -148,6 +148,10 @@ async def _run(
     result = await run_plan(
         compiled, context, variables, names_subgraphs=snapshot.names_subgraphs
     )
+    if result.refused_rows:
+        refusal = snapshot.policies.refuse_rows(context.principal, result.refused_rows)
+        if refusal is not None:
+            return _with_headers(refuse(refusal), decision)
     errors = [_refusal_entry(refusal) for refusal in decision.refusals]
     errors += result.errors
     headers = (

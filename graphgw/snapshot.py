@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphgw.operations.worker import ColdWorker
     from graphgw.planning.plan import QueryPlan
     from graphgw.planning.settings import PlanningSettings
+    from graphgw.policies.decision import RowRule
     from graphgw.policies.policy_set import PolicySet
     from graphgw.subgraphs.protocol import Subgraph
     from graphgw.types import Headers, JSONObject
@@ -193,12 +194,14 @@ class Snapshot:
         """
 
         def work() -> CompiledPlan:
+            plan, rules = self._plan(operation, key.refused, key.labels)
             return compile_plan(
-                self.plan(operation, key.refused, key.labels),
+                plan,
                 operation,
                 self.supergraph,
                 self.subgraphs,
                 key.refused,
+                rules,
             )
 
         compiled = await self._worker.run(("plan", self, key), work)
@@ -222,8 +225,18 @@ class Snapshot:
         labels: frozenset[str] = frozenset(),
     ) -> QueryPlan:
         """Plan an operation without its refused selections; takes CPU time."""
+        return self._plan(operation, refused, labels)[0]
+
+    def _plan(
+        self,
+        operation: Operation,
+        refused: frozenset[SelectionPath],
+        labels: frozenset[str],
+    ) -> tuple[QueryPlan, tuple[RowRule, ...]]:
         allowed = cut(operation, refused) if refused else operation
-        return self.planner.plan(allowed, budget=Budget(self._seconds), labels=labels)
+        asked, rules = self.policies.guard_rows(allowed)
+        plan = self.planner.plan(asked, budget=Budget(self._seconds), labels=labels)
+        return plan, rules
 
 
 def _is_active(label: str, seed: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from graphgw.execution.arrange_rows import arrange_rows
 from graphgw.execution.contexts import build_context_groups
 from graphgw.execution.fetch_errors import answer_keys, build_error_map
 from graphgw.execution.fetch_keys import path_keys, top_keys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation, SelectionPath
     from graphgw.planning.plan import Fetch, QueryPlan
+    from graphgw.policies.decision import RowRule
     from graphgw.subgraphs.protocol import PreparedFetch, Subgraph
 
 __all__ = ["CompiledFetch", "CompiledPlan", "compile_plan"]
@@ -53,6 +55,8 @@ class CompiledFetch:
     followers: tuple[int, ...]
     waits_for: int
     is_root_mutation: bool
+    rules: frozenset[int] = frozenset()
+    """The plan's row rules that guard everything in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,9 @@ class CompiledPlan:
     introspection: Introspection | None = field(repr=False)
     key_order: tuple[str, ...] | None
     """The client's order of root keys, where introspection stands among them."""
+    row_rules: tuple[RowRule, ...] = ()
+    row_inputs: tuple[frozenset[int], ...] = ()
+    """For each row rule the fetches that bring what it reads."""
 
     def code(self) -> str:
         """Return all that was compiled, as text."""
@@ -88,6 +95,7 @@ def compile_plan(
     supergraph: Supergraph,
     subgraphs: Mapping[str, Subgraph],
     refused: Collection[SelectionPath] = (),
+    row_rules: tuple[RowRule, ...] = (),
 ) -> CompiledPlan:
     """Prepare a plan for repeated runs.
 
@@ -97,7 +105,10 @@ def compile_plan(
         supergraph: What the plan was made from.
         subgraphs: Who answers, by graph id.
         refused: Selections of ``operation`` that come out null.
+        row_rules: What is decided for each row as soon as it can be.
     """
+    rows = arrange_rows(plan, row_rules)
+    plan = rows.plan
     keys = answer_keys(operation.selections)
     rules = build_merge_rules(plan, supergraph)
     places = {fetch.id: index for index, fetch in enumerate(plan.fetches)}
@@ -120,6 +131,7 @@ def compile_plan(
                     if fetch.id in other.after
                 ),
                 waits_for=len(set(fetch.after)),
+                rules=rows.carried[index],
                 is_root_mutation=fetch.kind == "mutation" and not fetch.inputs,
             )
         )
@@ -131,6 +143,8 @@ def compile_plan(
         projection=build_projection(shape),
         introspection=build_introspection(supergraph.api_schema, operation),
         key_order=_key_order(operation),
+        row_rules=row_rules,
+        row_inputs=rows.inputs,
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graphgw.federation.selection import Selections
     from graphgw.planning.plan import Fetch
 
-__all__ = ["composite_paths", "path_keys", "top_keys"]
+__all__ = ["composite_paths", "path_keys", "top_keys", "written_paths"]
 
 
 def path_keys(fetch: Fetch) -> ResponsePath:
@@ -31,6 +31,12 @@ def composite_paths(fetch: Fetch) -> frozenset[ResponsePath]:
     """Return the response paths of all objects that a fetch writes."""
     paths = _paths(fetch.selections, path_keys(fetch), _targets(fetch), only_top=False)
     return frozenset(path for path, is_composite in paths if is_composite)
+
+
+def written_paths(fetch: Fetch) -> frozenset[ResponsePath]:
+    """Return the response paths of all values that a fetch writes."""
+    paths = _paths(fetch.selections, path_keys(fetch), _targets(fetch), only_top=False)
+    return frozenset(path for path, _ in paths)
 
 
 def _targets(fetch: Fetch) -> dict[str, str]:

@@ -17,6 +17,7 @@ from graphgw.errors import (
     SourceError,
 )
 from graphgw.execution.merge import apply_renames, fold, merge_entities
+from graphgw.execution.row_watch import RowWatch
 from graphgw.telemetry.events import FetchFinished, InternalFailure
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class ExecutionResult:
     data: JSON
     errors: list[JSONObject] = field(default_factory=list)
     headers: tuple[tuple[str, str], ...] = ()
+    refused_rows: tuple[str, ...] = ()
+    """Coordinates whose values some rows were refused."""
 
 
 async def run_plan(
@@ -86,7 +89,7 @@ async def run_event(
 ) -> ExecutionResult:
     """Answer one subscription event: the answer of the plan's first fetch is given."""
     run = _Run(compiled, context, variables)
-    run.take_event(event)
+    await run.take_event(event)
     await run.execute(run.settle(0))
     return await run.result(names_subgraphs=names_subgraphs)
 
@@ -100,6 +103,7 @@ class _Run:
         "_errors",
         "_headers",
         "_highest",
+        "_rows",
         "_running",
         "_variables",
         "_waits",
@@ -118,6 +122,10 @@ class _Run:
         self._headers: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
         self._running: dict[int, float] = {}
         self._highest = -1
+        self._rows: RowWatch | None = None
+        if compiled.row_rules:
+            rules, inputs = compiled.row_rules, compiled.row_inputs
+            self._rows = RowWatch(rules, inputs, context, variables)
 
     async def execute(self, ready: list[int]) -> None:
         """Run the fetches that are ready, and all that follow, until the deadline."""
@@ -168,6 +176,8 @@ class _Run:
             await self._request(compiled, self._variables)
         else:
             await self._request_by_context(compiled, compiled.contexts)
+        if self._rows is not None:
+            await self._rows.after(compiled.index, self.tree)
         del self._running[compiled.index]
         if compiled.is_root_mutation:
             self._reset_loaders()
@@ -210,6 +220,10 @@ class _Run:
         try:
             entities: Entities | None = None
             if compiled.collector is not None:
+                if self._rows is not None and compiled.rules:
+                    if objects is None:
+                        objects = compiled.collector.collect(self.tree)
+                    objects = self._rows.keep_allowed(objects, compiled.rules)
                 entities = compiled.collector.run(self.tree, objects)
                 representations = entities.representations
                 if not representations:
@@ -230,13 +244,15 @@ class _Run:
             self._report(compiled, error, part)
         self._observe(compiled, began, len(representations), code)
 
-    def take_event(self, event: FetchResult) -> None:
+    async def take_event(self, event: FetchResult) -> None:
         """Take a subscription event for the answer of the first fetch."""
         first = self._compiled.fetches[0]
         try:
             self._take(first, event, None)
         except SourceError as error:
             self._fail(first, error.message, error.code)
+        if self._rows is not None:
+            await self._rows.after(0, self.tree)
 
     def _take(
         self,
@@ -289,6 +305,11 @@ class _Run:
         if not names_subgraphs:
             for error in errors:
                 del error["extensions"]["subgraph"]
+        refused_rows: tuple[str, ...] = ()
+        if self._rows is not None:
+            await self._rows.finish(self.tree)
+            refusals, refused_rows = self._rows.errors()
+            errors = refusals + errors
         data, found = self._compiled.projection.run(self.tree, errors)
         introspection = self._compiled.introspection
         if introspection is not None and data is not None:
@@ -298,7 +319,7 @@ class _Run:
         headers = tuple(
             pair for index in sorted(self._headers) for pair in self._headers[index]
         )
-        return ExecutionResult(data, errors + found, headers)
+        return ExecutionResult(data, errors + found, headers, refused_rows)
 
     def _fail(
         self, compiled: CompiledFetch, message: str, code: str, part: int = 0

@@ -9,6 +9,7 @@ import orjson
 
 from graphgw.policies.arguments import read_arguments
 from graphgw.policies.authenticate.addresses import AddressList
+from graphgw.policies.row_decisions import claim_of, has_any_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +30,8 @@ _PolicyCall: TypeAlias = tuple[str, bytes]
 
 class AuthPolicy:
     """Decides ``@authenticated``, ``@requiresScopes``, ``@allowIps`` and ``@policy``.
+
+    Of ``@owner`` it decides what needs no row: whether the caller can own any.
 
     Rules that need no Python are decided first; policies are asked only for
     selections that are still there, all at once, each with the same arguments once.
@@ -82,6 +85,12 @@ class AuthPolicy:
             return any(principal.scopes.issuperset(s) for s in rule.alternatives)
         if rule.name == "allowIps":
             return any(self._list(c).holds(principal.ip) for c in rule.alternatives)
+        if rule.name == "owner":
+            (claim,), *scopes = rule.alternatives
+            is_known = claim_of(principal, claim) is not None
+            return is_known or has_any_scopes(principal, scopes)
+        if rule.name == "rowPolicy":
+            return True
         return None
 
     def _list(self, cidrs: tuple[str, ...]) -> AddressList:

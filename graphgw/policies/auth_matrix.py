@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from graphgw.policies.auth_rules import FieldRules
+from graphgw.policies.row_decisions import has_any_scopes
+from graphgw.types import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +25,8 @@ def print_auth_matrix(supergraph: Supergraph) -> str:
     """Print every guarded field with who may have it, one a line.
 
     The columns are anonymous and authenticated callers, and callers with each set of
-    scopes that the schema names. ``asks`` stands where Python code or the address
-    decides. Rules of types, interfaces and required fields are in it.
+    scopes that the schema names. ``asks`` stands where Python code, the address or
+    the row decides. Rules of types, interfaces and required fields are in it.
     """
     rules = FieldRules(supergraph)
     guarded = list(_guarded(supergraph, rules))
@@ -66,11 +68,16 @@ def _scope_sets(guarded: Iterable[frozenset[AuthRule]]) -> list[frozenset[str]]:
         frozenset(names)
         for rules in guarded
         for rule in rules
-        if rule.name == "requiresScopes"
-        for names in rule.alternatives
+        for names in _scopes_of(rule)
         if names
     }
     return sorted(sets, key=sorted)
+
+
+def _scopes_of(rule: AuthRule) -> tuple[tuple[str, ...], ...]:
+    if rule.name == "requiresScopes":
+        return rule.alternatives
+    return rule.alternatives[1:] if rule.name == "owner" else ()
 
 
 def _answer(rules: frozenset[AuthRule], scopes: frozenset[str] | None) -> str:
@@ -85,6 +92,13 @@ def _answer(rules: frozenset[AuthRule], scopes: frozenset[str] | None) -> str:
                 (scopes or frozenset()).issuperset(s) for s in rule.alternatives
             ):
                 return _NO
+        elif rule.name == "owner":
+            known = Principal(scopes=scopes or frozenset())
+            if has_any_scopes(known, rule.alternatives[1:]):
+                continue
+            if scopes is None:
+                return _NO
+            may_ask = True
         else:
             may_ask = True
     return _MAYBE if may_ask else _YES

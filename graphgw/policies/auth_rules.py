@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["AuthRule", "AuthRuleName", "FieldRules", "close_over_requirements"]
 
 AuthRuleName: TypeAlias = Literal[
-    "authenticated", "requiresScopes", "policy", "allowIps"
+    "authenticated", "requiresScopes", "policy", "allowIps", "owner", "rowPolicy"
 ]
 
 _ARGUMENTS: Final[dict[str, str]] = {
@@ -31,6 +31,7 @@ _ARGUMENTS: Final[dict[str, str]] = {
     "policy": "policies",
     "allowIps": "cidrs",
 }
+_OTHERS: Final = frozenset(("authenticated", "owner", "rowPolicy"))
 _CONTEXT_NAME: Final = re.compile(r"\s*\$\w+")
 _Coordinate: TypeAlias = tuple[str, str]
 
@@ -40,7 +41,9 @@ class AuthRule:
     """One demand on the caller; all rules of a field must hold.
 
     ``alternatives`` are the outer OR of the inner AND; none lets nobody pass, except
-    for ``authenticated``, which has none.
+    for ``authenticated``, which has none. Row rules are here with what they demand of
+    every caller: ``owner`` has its claim first, then the scopes that stand for it;
+    ``rowPolicy`` names its function and demands nothing.
     """
 
     name: AuthRuleName
@@ -158,12 +161,18 @@ class FieldRules:
 
 
 def _is_auth(applied: AppliedDirective) -> bool:
-    return applied.name == "authenticated" or applied.name in _ARGUMENTS
+    return applied.name in _OTHERS or applied.name in _ARGUMENTS
 
 
 def _read(applied: AppliedDirective) -> AuthRule:
     if applied.name == "authenticated":
         return AuthRule("authenticated")
+    if applied.name == "owner":
+        scopes = {tuple(sorted(s)) for s in applied.arguments.get("orScopes") or ()}
+        claim = str(applied.arguments.get("claim") or "sub")
+        return AuthRule("owner", ((claim,), *sorted(scopes)))
+    if applied.name == "rowPolicy":
+        return AuthRule("rowPolicy", ((str(applied.arguments.get("name")),),))
     given = applied.arguments.get(_ARGUMENTS[applied.name])
     if applied.name == "allowIps":
         return AuthRule("allowIps", (tuple(sorted(map(str, given or ()))),))

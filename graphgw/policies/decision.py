@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from graphgw.context import RequestContext
@@ -11,7 +12,22 @@ if TYPE_CHECKING:
     from graphgw.operations.operation import Operation, SelectionPath
     from graphgw.types import JSONObject
 
-__all__ = ["ALLOWED", "Decision", "Outcome", "Policy", "Refusal", "combine"]
+__all__ = [
+    "ALLOWED",
+    "AllowRows",
+    "Decision",
+    "Outcome",
+    "Policy",
+    "Refusal",
+    "RowRule",
+    "RowStep",
+    "combine",
+]
+
+AllowRows: TypeAlias = Callable[
+    ["RequestContext", list[dict[str, Any]], dict[str, Any]], Awaitable[list[bool]]
+]
+"""``async def allow(context, rows, variables) -> list[bool]``; it never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,41 @@ class Decision:
 
 
 ALLOWED: Final = Decision()
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """One step to the rows of a column: read ``key``, walk into lists.
+
+    Where ``types`` is not empty, only objects whose ``__typename`` is one of them are
+    walked through; one that does not name its type is taken for any.
+    """
+
+    key: str
+    list_depth: int = 0
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """What is decided row by row, once the rows are in the response tree.
+
+    ``path`` leads to the rows, and ``key`` is what a refused row may not show;
+    without it the row itself becomes null. ``reads`` are the response keys that are
+    read from each row, with the names that the rule knows them by: a row without one
+    of them is refused. ``coordinate`` and ``error_path`` are for the client's error.
+    A shadow rule refuses nothing and is reported.
+    """
+
+    path: tuple[RowStep, ...]
+    key: str | None
+    reads: tuple[tuple[str, str], ...]
+    coordinate: str
+    error_path: tuple[str, ...]
+    allow: AllowRows = field(repr=False, compare=False)
+    identity: tuple[str, ...] = ()
+    """Tells rules on the same rows apart."""
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from graphgw.errors import (
     ConfigurationError,
     CostError,
-    Problem,
     RateLimitedError,
     UnauthorizedError,
 )
@@ -32,6 +31,8 @@ from graphgw.policies.refusals import (
     with_inner,
 )
 from graphgw.policies.response_cache_control import NO_STORE, compute_cache_control
+from graphgw.policies.row_functions import import_row_policies
+from graphgw.policies.row_rules import ROW_RULES, RowRules
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
@@ -39,12 +40,15 @@ from graphgw.telemetry.events import SelectionRefused
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graphgw.context import RequestContext
+    from graphgw.errors import RequestError
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation
     from graphgw.policies.cache_invalidation import Invalidation
     from graphgw.policies.cost import CostProgram
-    from graphgw.policies.decision import Outcome, Refusal
+    from graphgw.policies.decision import Outcome, Refusal, RowRule
     from graphgw.policies.guards import Guards
     from graphgw.policies.rate_limit import RateLimits
     from graphgw.policies.settings import Switch
@@ -56,7 +60,9 @@ __all__ = ["PolicySet"]
 _OPERATIONS: Final = 4000
 _OPERATION_BYTES: Final = 32 * 1024 * 1024
 _GUARD_BYTES: Final = 1000
-_AUTH_NAMES: Final = frozenset(("authenticated", "requiresScopes", "policy"))
+_AUTH_NAMES: Final = frozenset(
+    ("authenticated", "requiresScopes", "policy", *ROW_RULES)
+)
 _ADDRESS_NAMES: Final = frozenset(("allowIps",))
 
 
@@ -91,8 +97,15 @@ class PolicySet:
         self._settings = policies or PolicySettings()
         self._auth_rules = close_over_requirements(supergraph)
         self._rate_rules = RateRules(supergraph)
-        problems = [*self._rate_rules.problems, *_row_rules(supergraph)]
+        problems = list(self._rate_rules.problems)
         functions = import_policies(self._auth.policies, problems)
+        self._row_rules = RowRules(
+            supergraph,
+            import_row_policies(self._auth.row_policies, problems),
+            timeout=self._auth.policy_timeout,
+            is_shadow=self._auth.switch == "shadow",
+        )
+        problems += self._row_rules.problems
         if problems:
             raise ConfigurationError(problems)
         self._auth_policy = AuthPolicy(
@@ -140,6 +153,26 @@ class PolicySet:
         """Return the guarded selections of an operation."""
         return self._know(operation).guards
 
+    def guard_rows(self, operation: Operation) -> tuple[Operation, tuple[RowRule, ...]]:
+        """Return the operation to be planned, and the row rules that it then obeys.
+
+        The operation also asks for what its row rules read.
+        """
+        if self._auth.switch == "off":
+            return operation, ()
+        return self._row_rules.guard(operation)
+
+    def refuse_rows(
+        self, principal: Principal, coordinates: Iterable[str]
+    ) -> RequestError | None:
+        """Return the refusal of an operation some of whose rows were refused.
+
+        ``None`` where the rest is answered.
+        """
+        if self._auth.mode != "reject":
+            return None
+        return refuse_everything(principal, coordinates)
+
     async def decide(
         self, context: RequestContext, operation: Operation, variables: JSONObject
     ) -> Decision:
@@ -154,7 +187,11 @@ class PolicySet:
         guards = known.guards
         refusals, absent = await self._decide_auth(context, guards, variables)
         if refusals and self._auth.mode == "reject":
-            return Decision(refusal=refuse_everything(context.principal, refusals))
+            return Decision(
+                refusal=refuse_everything(
+                    context.principal, (refusal.coordinate for refusal in refusals)
+                )
+            )
         too_expensive = self._decide_cost(context, known, variables, refusals)
         if too_expensive is not None:
             return Decision(refusal=too_expensive)
@@ -331,13 +368,3 @@ def _has(supergraph: Supergraph, name: str) -> bool:
     return any(
         applied.name == name for rules in supergraph.rules.values() for applied in rules
     )
-
-
-def _row_rules(supergraph: Supergraph) -> list[Problem]:
-    """Refuse rules that nobody would enforce."""
-    return [
-        Problem(f"@{applied.name} is not enforced by this version", coordinate)
-        for coordinate, rules in supergraph.rules.items()
-        for applied in rules
-        if applied.name in {"owner", "rowPolicy"}
-    ]

@@ -9,6 +9,8 @@ from graphgw.federation.selection import Field
 from graphgw.policies.decision import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graphgw.errors import RequestError
     from graphgw.federation.selection import Selections
     from graphgw.operations.operation import Operation, SelectionPath
@@ -51,10 +53,9 @@ def rate_limited(guard: Guard, exhausted: Exhausted) -> Refusal:
     )
 
 
-def refuse_everything(principal: Principal, refusals: list[Refusal]) -> RequestError:
+def refuse_everything(principal: Principal, coordinates: Iterable[str]) -> RequestError:
     """Return the error of a whole operation: who are you, or you may not."""
-    coordinates = sorted({refusal.coordinate for refusal in refusals})
-    extensions: dict[str, object] = {"coordinates": coordinates}
+    extensions: dict[str, object] = {"coordinates": sorted(set(coordinates))}
     if not principal.is_authenticated:
         return UnauthenticatedError(_UNAUTHORIZED, extensions=extensions)
     return UnauthorizedError(_UNAUTHORIZED, extensions=extensions)

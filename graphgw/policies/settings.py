@@ -26,6 +26,7 @@ __all__ = [
     "PolicyFunction",
     "PolicySettings",
     "RateLimitSettings",
+    "RowFunction",
     "StoreErrorMode",
     "Switch",
     "find_auth_problems",
@@ -41,6 +42,11 @@ PolicyFunction: TypeAlias = Callable[
     ["RequestContext", Mapping[str, Any]], Awaitable[bool]
 ]
 """``async def name(context, arguments) -> bool``, for ``@policy``."""
+
+RowFunction: TypeAlias = Callable[
+    ["RequestContext", list[dict[str, Any]], dict[str, Any]], Awaitable[list[bool]]
+]
+"""A function of ``@rowPolicy``, declared with ``graphgw.row_policy``."""
 
 ASYMMETRIC: Final = frozenset(
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
@@ -109,6 +115,8 @@ class AuthSettings:
     addresses: AddressSettings = field(default_factory=AddressSettings)
     policies: Mapping[str, str | PolicyFunction] = field(default_factory=dict)
     """Functions of ``@policy`` by name, or their import paths ``module:function``."""
+    row_policies: Mapping[str, str | RowFunction] = field(default_factory=dict)
+    """Functions of ``@rowPolicy`` by name, or their import paths."""
     policy_timeout: float = 1.0
     cached_tokens: int = 10_000
     """How many verified tokens are remembered until they expire."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphgw.directives import CacheControl, CacheScope, CacheTag
+from graphgw.directives import CacheControl, CacheScope, CacheTag, Owner, RowPolicy
+from graphgw.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,8 +19,8 @@ class CacheRule:
     """How long rows are kept, for whom and under which tags; times in seconds.
 
     ``is_private`` is ``None`` where the schema does not say: then rows of a shared
-    loader are public and others private. ``key_names`` name the parts of a key, for
-    the tags.
+    loader are public and others private. What has a row rule is private.
+    ``key_names`` name the parts of a key, for the tags.
     """
 
     coordinate: str
@@ -46,25 +47,39 @@ def read_cache_rule(
         coordinate: The entity type (``Order``) or the field (``User.orders``).
         directives: The schema directives of the type or field.
         key_names: The names of the parts of a loader's key.
+
+    Raises:
+        ConfigurationError: What has a row rule says that it is public.
     """
     given = tuple(directives)
     control = next((d for d in given if isinstance(d, CacheControl)), None)
     max_age = _seconds(control.max_age) if control else 0.0
     if control is None or max_age <= 0:
         return None
-    scope = control.scope
     return CacheRule(
         coordinate=coordinate,
         max_age=max_age,
-        is_private=scope is CacheScope.PRIVATE
-        if isinstance(scope, CacheScope)
-        else None,
+        is_private=_is_private(coordinate, control, given),
         swr=_seconds(control.swr),
         stale_if_error=_seconds(control.stale_if_error),
         tags=tuple(tag.format for tag in given if isinstance(tag, CacheTag)),
         vary=tuple(sorted(name.lower() for name in control.vary or ())),
         key_names=tuple(key_names),
     )
+
+
+def _is_private(
+    coordinate: str, control: CacheControl, given: tuple[object, ...]
+) -> bool | None:
+    scope = control.scope if isinstance(control.scope, CacheScope) else None
+    if any(isinstance(d, Owner | RowPolicy) for d in given):
+        if scope is CacheScope.PUBLIC:
+            problem = Problem(
+                "a row rule and a PUBLIC cache contradict each other", coordinate
+            )
+            raise ConfigurationError([problem])
+        return True
+    return None if scope is None else scope is CacheScope.PRIVATE
 
 
 def _seconds(value: object) -> float:

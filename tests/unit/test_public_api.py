@@ -27,6 +27,7 @@ NAMES = [
     "reference",
     "resolved",
     "rest_source",
+    "row_policy",
     "sourced",
 ]
 

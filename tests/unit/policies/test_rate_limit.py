@@ -360,12 +360,6 @@ def test_a_wrong_limit_is_told_with_its_coordinate(rule):
     assert caught.value.problems[0].where == "Query.x"
 
 
-@pytest.mark.parametrize("rule", ['@owner(field: "id")', '@rowPolicy(name: "mine")'])
-def test_a_rule_that_nobody_would_enforce_is_refused(rule):
-    with pytest.raises(ConfigurationError, match="is not enforced"):
-        ruled(f"type Query {{ x: Int {rule} }}")
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("500ms", 0.5), ("30s", 30), ("1m", 60), ("2h", 7200), ("1d", 86_400)],
