@@ -51,6 +51,7 @@ TARGETS: Final = {
     for target in (
         _asgi("by_hand", "benchmarks.by_hand.app", is_graphql=False, is_slow=False),
         _gateway("gateway", "graphgw.yaml"),
+        _gateway("gateway_sharing", "graphgw-sharing.yaml"),
         _gateway("gateway_policies", "graphgw-policies.yaml"),
         _asgi(
             "strawberry",
