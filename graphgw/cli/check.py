@@ -15,6 +15,8 @@ from graphgw.config.load import load_settings
 
 __all__ = ["run"]
 
+_MAKES_KEYS = "graphgw token makes the key pair of development"
+
 
 def run(
     *,
@@ -31,6 +33,9 @@ def run(
         typer.echo(json.dumps(json_schema(), indent=2))
         return
     settings = load_settings(config)
+    for issuer in settings.auth.issuers:
+        if issuer.key_file is not None and not issuer.key_file.exists():
+            typer.echo(f"hint: {issuer.key_file} is not there; {_MAKES_KEYS}", err=True)
     names = [reference.name for reference in settings.subgraphs]
     if settings.supergraph is None:
         composed = asyncio.run(compose_settings(settings))

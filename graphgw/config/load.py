@@ -14,6 +14,7 @@ from graphgw.config.read_yaml import read_yaml
 from graphgw.config.settings import Settings
 from graphgw.config.shape import Shape
 from graphgw.errors import ConfigurationError, Problem
+from graphgw.policies.rate_rules import parse_duration
 from graphgw.policies.settings import find_auth_problems
 from graphgw.sources.settings import ServiceSettings, find_problems
 
@@ -93,6 +94,10 @@ def _cross_check(settings: Settings) -> Iterator[Problem]:
     yield from find_auth_problems(settings.auth)
     for subgraph in settings.subgraphs:
         yield from _check_subgraph(subgraph, has_supergraph=bool(settings.supergraph))
+    try:
+        parse_duration(settings.policies.rate_limit.window)
+    except ValueError as error:
+        yield Problem(str(error), "policies.rate_limit.window", "write it as 1m")
     if not settings.server.path.startswith("/"):
         yield Problem('must start with "/"', "server.path", "write it as /graphql")
     for process in settings.dev:

@@ -97,3 +97,15 @@ def test_what_is_wrong_is_told_without_a_traceback(folder: Path, text: str, told
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_key_file_that_is_missing_is_hinted_at(folder: Path):
+    (folder / "graphgw.yaml").write_text(
+        "subgraphs: {one: one:subgraph}\n"
+        "auth: {issuers: [{issuer: i, key_file: keys/i.pem}]}\n"
+    )
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 0
+    assert done.stderr.startswith("hint: keys/i.pem is not there; graphgw token makes")

@@ -271,6 +271,9 @@ def test_all_problems_are_told_at_once_each_with_its_line():
         pytest.param(
             "policies: {rate_limit: {limit: 0}}", "must be at least 1", id="optional"
         ),
+        pytest.param(
+            "policies: {rate_limit: {window: soon}}", "is not a duration", id="window"
+        ),
         pytest.param("telemetry: {log_level: loud}", "must be 'debug',", id="choice"),
         pytest.param(
             'services: {a: {url: "http://a", breaker: {failure_ratio: 2}}}',
