@@ -233,6 +233,14 @@ def _scalar_expression(
     must: bool,
 ) -> str:
     serialize = scope.add(_serializer(leaf), leaf.name)
+    parser = _quick_parser(leaf)
+    if parser is not None:
+        cls, parse = scope.add(_TEMPORAL[leaf.name][0].__class__), scope.add(parser)
+        other = f"{serialize}(v)" if must else f"None if v is None else {serialize}(v)"
+        return (
+            f"{parse}(v).isoformat() if type(v := {read.text}) is str"
+            f" else v.isoformat() if type(v) is {cls} else {other}"
+        )
     if must:
         return f"{serialize}({read.text})"
     return f"None if (v := {read.text}) is None else {serialize}(v)"

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["WELL_KNOWN", "to_datetime", "to_json", "to_timedelta", "unwrap"]
 
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
 
 def to_datetime(stamp: Any) -> dt.datetime:
     """Return a ``Timestamp`` as a datetime in UTC."""
-    return _EPOCH + dt.timedelta(
-        seconds=stamp.seconds, microseconds=stamp.nanos // 1000
-    )
+    made = dt.datetime.fromtimestamp(stamp.seconds, dt.UTC)
+    nanos = stamp.nanos
+    return made.replace(microsecond=nanos // 1000) if nanos else made
 
 
 def to_timedelta(duration: Any) -> dt.timedelta:
