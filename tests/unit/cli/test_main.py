@@ -7,14 +7,14 @@ import sys
 from importlib.metadata import version
 
 import pytest
-from support.command import graphgw
+from support.command import graphgw, graphgw_in_process
 
 COMMANDS = ("dev", "serve", "compose", "plan", "check", "token", "version")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("help",)])
 def test_help_names_every_command(arguments: tuple[str, ...]):
-    done = graphgw(*arguments)
+    done = graphgw_in_process(*arguments)
 
     assert done.returncode == 0
     listed = [line.split()[0] for line in done.stdout.splitlines() if line[:2] == "  "]
@@ -23,7 +23,7 @@ def test_help_names_every_command(arguments: tuple[str, ...]):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_of_its_own(command: str):
-    done = graphgw(command, "--help")
+    done = graphgw_in_process(command, "--help")
 
     assert done.returncode == 0
     assert f"Usage: graphgw {command}" in done.stdout
@@ -32,7 +32,7 @@ def test_every_command_has_help_of_its_own(command: str):
 
 @pytest.mark.parametrize("argument", ["version", "--version"])
 def test_the_version_is_the_installed_one(argument: str):
-    assert graphgw(argument).stdout.strip() == version("graphgw")
+    assert graphgw_in_process(argument).stdout.strip() == version("graphgw")
 
 
 def test_a_command_that_does_not_exist_is_answered_with_the_nearest():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.command import graphgw
+from support.command import graphgw, graphgw_in_process
 
 CASES = Path(__file__).parents[2] / "cases" / "planning"
 
@@ -38,8 +38,8 @@ def test_scopes_and_subject_are_those_of_the_caller():
     query = '{ order(id: "o1") { total { cents } note } }'
     command = ("plan", "-", "--stage", "decide")
 
-    anonymous = graphgw(*command, stdin=query)
-    scoped = graphgw(
+    anonymous = graphgw_in_process(*command, stdin=query)
+    scoped = graphgw_in_process(
         *command, "--scopes", "orders:read a", "--subject", "u7", stdin=query
     )
 
@@ -77,7 +77,7 @@ def test_scopes_and_subject_are_those_of_the_caller():
 def test_what_is_wrong_is_told_without_a_traceback(
     arguments: tuple[str, ...], query: str, told: str
 ):
-    done = graphgw("plan", *arguments, stdin=query)
+    done = graphgw_in_process("plan", *arguments, stdin=query)
 
     assert done.returncode == 1
     assert told in done.stderr
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_told_without_a_traceback(
     ],
 )
 def test_wrong_use_ends_with_code_two(arguments: tuple[str, ...], told: str):
-    done = graphgw("plan", *arguments, stdin="{ __typename }")
+    done = graphgw_in_process("plan", *arguments, stdin="{ __typename }")
 
     assert done.returncode == 2
     assert told in done.stderr

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jwt
 import pytest
-from support.command import graphgw
+from support.command import graphgw_in_process
 
 
 def mint(folder: Path, *options: str) -> dict[str, object]:
-    done = graphgw("token", "--folder", str(folder), *options)
+    done = graphgw_in_process("token", "--folder", str(folder), *options)
     assert done.returncode == 0, done.stderr
     public_key = (folder / "dev-public.pem").read_text()
     claims: dict[str, object] = jwt.decode(
@@ -53,7 +53,7 @@ def test_the_key_pair_is_made_once_and_its_private_half_is_its_owner_s(tmp_path:
 
 @pytest.mark.parametrize("expires", ["soon", "", "1 week"])
 def test_a_wrong_lifetime_is_told(tmp_path: Path, expires: str):
-    done = graphgw("token", "--folder", str(tmp_path), "--expires", expires)
+    done = graphgw_in_process("token", "--folder", str(tmp_path), "--expires", expires)
 
     assert done.returncode == 2
     assert "--expires must be a duration such as 500ms, 10s or 1m" in done.stderr
