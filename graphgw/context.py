@@ -144,15 +144,16 @@ class RequestContext:
         return context
 
     def without_principal(
-        self, *, headers: Headers, deadline: Deadline
+        self, *, headers: Headers, deadline: Deadline, loaders: Loaders | None = None
     ) -> RequestContext:
         """Return the context that a shared batch function may have.
 
-        It has no loaders, and nothing else that tells who asks.
+        It has nothing that tells who asks.
 
         Args:
             headers: Those that are the same for all who share the call.
             deadline: The latest of all who share the call.
+            loaders: Of its own, not those of a request.
         """
         context = RequestContext(
             deadline=deadline,
@@ -161,6 +162,7 @@ class RequestContext:
             observer=self.observer,
             request_id=self.request_id,
             sources=self._sources,
+            loaders=loaders,
         )
         context.may_share = self.may_share
         return context

@@ -28,12 +28,12 @@ class Flights(Generic[T]):
     after a write they might be stale.
     """
 
-    __slots__ = ("_generation", "_source", "_under_way")
+    __slots__ = ("_generation", "source", "under_way")
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
+        self.under_way: dict[Hashable, _Flight[T]] = {}
         self._generation = 0
-        self._under_way: dict[Hashable, Sharers[T]] = {}
 
     def separate(self) -> None:
         """Keep later reads apart from those under way."""
@@ -56,66 +56,62 @@ class Flights(Generic[T]):
             SourceError: The call failed, or the deadline passed while waiting.
         """
         full_key = (self._generation, key)
-        sharers = self._under_way.get(full_key)
-        if sharers is None:
-            sharers = self._start(full_key, deadline, call)
-        return await sharers.wait(sharers.join(deadline))
+        flight = self.under_way.get(full_key)
+        if flight is None:
+            flight = _Flight(self, full_key, deadline)
+            self.under_way[full_key] = flight
+            loop = asyncio.get_running_loop()
+            flight.task = loop.create_task(flight.fly(call))
+        return await flight.wait(flight.join(deadline))
 
-    def _start(
-        self,
-        key: Hashable,
-        deadline: Deadline,
-        call: Callable[[Deadline], Awaitable[T]],
-    ) -> Sharers[T]:
-        def is_over() -> None:
-            self._land(key, sharers)
 
-        sharers: Sharers[T] = Sharers(deadline, is_over=is_over, late=self._late)
-        self._under_way[key] = sharers
-        loop = asyncio.get_running_loop()
-        sharers.task = loop.create_task(self._fly(key, sharers, call))
-        return sharers
+class _Flight(Sharers[T]):
+    """One call, and who waits for it."""
 
-    async def _fly(
-        self,
-        key: Hashable,
-        sharers: Sharers[T],
-        call: Callable[[Deadline], Awaitable[T]],
-    ) -> None:
-        outcome: Outcome[T] = SourceDisconnectedError(
-            f'service "{self._source}" was closed during the call', source=self._source
+    __slots__ = ("_flights", "_key")
+
+    def __init__(self, flights: Flights[T], key: Hashable, deadline: Deadline) -> None:
+        super().__init__(deadline)
+        self._flights = flights
+        self._key = key
+
+    def close(self) -> None:
+        """Let later reads make a call of their own."""
+        if self._flights.under_way.get(self._key) is self:
+            del self._flights.under_way[self._key]
+
+    def make_late_error(self) -> SourceTimeoutError:
+        """Return the error of who runs out of time before the others."""
+        source = self._flights.source
+        return SourceTimeoutError(
+            f'service "{source}" did not answer in time', source=source
         )
+
+    async def fly(self, call: Callable[[Deadline], Awaitable[T]]) -> None:
+        """Make the call and tell those who wait.
+
+        It is made again if time ran out that was the first one's, and others have
+        more: a transport that looks at the deadline as it goes needs no second call,
+        one that sets a timer at the start does.
+        """
+        outcome: Outcome[T] | None = None
+        deadline = self.deadline
         try:
-            outcome = (await _call_in_time(sharers, call),)
+            while outcome is None:
+                until = deadline.at
+                try:
+                    outcome = (await call(deadline),)
+                except SourceTimeoutError as error:
+                    if deadline.at <= until or deadline.is_over:
+                        outcome = error
         except Exception as error:  # noqa: BLE001 - raised by those who wait
             outcome = error
         finally:
-            self._land(key, sharers)
-            sharers.settle_all(outcome)
+            self.close()
+            self.settle_all(outcome or self._make_closed_error())
 
-    def _land(self, key: Hashable, sharers: Sharers[T]) -> None:
-        if self._under_way.get(key) is sharers:
-            del self._under_way[key]
-
-    def _late(self) -> SourceTimeoutError:
-        return SourceTimeoutError(
-            f'service "{self._source}" did not answer in time', source=self._source
+    def _make_closed_error(self) -> SourceDisconnectedError:
+        source = self._flights.source
+        return SourceDisconnectedError(
+            f'service "{source}" was closed during the call', source=source
         )
-
-
-async def _call_in_time(
-    sharers: Sharers[T], call: Callable[[Deadline], Awaitable[T]]
-) -> T:
-    """Call; call again if time ran out that was the first one's, and others have more.
-
-    A transport that looks at the deadline as it goes needs no second call; one that
-    set a timer at the start does.
-    """
-    while True:
-        deadline = sharers.deadline
-        until = deadline.at
-        try:
-            return await call(deadline)
-        except SourceTimeoutError:
-            if deadline.at <= until or deadline.is_over:
-                raise

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 from graphgw.sources.deadlines import LatestDeadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from graphgw.types import Deadline
 
-__all__ = ["Seat", "Sharers", "copy_error"]
+__all__ = ["Outcome", "Seat", "Sharers", "copy_error"]
 
 T = TypeVar("T")
 Outcome: TypeAlias = "tuple[T] | BaseException"
@@ -25,57 +23,39 @@ class Sharers(Generic[T]):
     """Waits for one task in the name of several.
 
     The task has until ``deadline``, the latest of all. It is cancelled when the last
-    one leaves: cancelled itself, or out of its own time.
-
-    Args:
-        deadline: That of the first.
-        is_over: Called when nobody is left, before the task is cancelled.
-        late: Makes the error of who runs out of time before the others.
-        left: Called when somebody left and others still wait.
+    one leaves: cancelled itself, or out of its own time. A class that derives from
+    this one says what is done then, and settles the seats when the task is done.
     """
 
-    __slots__ = (
-        "_is_over",
-        "_late",
-        "_left",
-        "_timers",
-        "_untimed",
-        "deadline",
-        "task",
-        "waiting",
-    )
+    __slots__ = ("_timers", "_untimed", "deadline", "task", "waiting")
 
-    def __init__(
-        self,
-        deadline: Deadline,
-        *,
-        is_over: Callable[[], None],
-        late: Callable[[], Exception],
-        left: Callable[[], None] | None = None,
-    ) -> None:
-        self.deadline = LatestDeadline.of(deadline)
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = LatestDeadline(deadline.at, deadline.clock)
         self.waiting: dict[Seat[T], Deadline] = {}
         self.task: asyncio.Task[None] | None = None
-        self._is_over = is_over
-        self._late = late
-        self._left = left
-        self._timers: dict[Seat[T], asyncio.TimerHandle] = {}
+        self._timers: dict[Seat[T], asyncio.TimerHandle] | None = None
         # These have as long as the task itself, which minds its deadline.
         self._untimed: list[Seat[T]] = []
+
+    def close(self) -> None:
+        """Let nobody join any more: nobody is left, or the task is done."""
+
+    def make_late_error(self) -> Exception:
+        """Return the error of who runs out of time before the others."""
+        return TimeoutError()
+
+    def leave(self) -> None:
+        """Take note that somebody left and others still wait."""
 
     def join(self, deadline: Deadline) -> Seat[T]:
         """Take a seat; the task may now take until this deadline at least."""
         seat: Seat[T] = asyncio.get_running_loop().create_future()
-        if self.deadline.extend(deadline):
-            for earlier in self._untimed:
-                if earlier in self.waiting:
-                    self._time(earlier, self.waiting[earlier])
-            self._untimed.clear()
-        self.waiting[seat] = deadline
-        if deadline.at < self.deadline.at:
+        if self.waiting:
             self._time(seat, deadline)
         else:
+            self.deadline.extend(deadline)
             self._untimed.append(seat)
+        self.waiting[seat] = deadline
         return seat
 
     async def wait(self, seat: Seat[T]) -> T:
@@ -86,10 +66,7 @@ class Sharers(Generic[T]):
             if self._timers and (timer := self._timers.pop(seat, None)):
                 timer.cancel()
             if self.waiting.pop(seat, None) is not None:
-                if not self.waiting:
-                    await self._end()
-                elif self._left is not None:
-                    self._left()
+                await self._leave()
         if isinstance(outcome, tuple):
             return outcome[0]
         raise outcome
@@ -110,16 +87,33 @@ class Sharers(Generic[T]):
                     given = copy_error(outcome)
 
     def _time(self, seat: Seat[T], deadline: Deadline) -> None:
+        """Set timers for all who have less time than the task."""
+        if self.deadline.extend(deadline):
+            for earlier in self._untimed:
+                if earlier in self.waiting:
+                    self._set_timer(earlier, self.waiting[earlier])
+            self._untimed = [seat]
+        elif deadline.at < self.deadline.at:
+            self._set_timer(seat, deadline)
+        else:
+            self._untimed.append(seat)
+
+    def _set_timer(self, seat: Seat[T], deadline: Deadline) -> None:
+        if self._timers is None:
+            self._timers = {}
         loop = asyncio.get_running_loop()
         self._timers[seat] = loop.call_later(deadline.remaining(), self._expire, seat)
 
     def _expire(self, seat: Seat[T]) -> None:
         # It stays among the waiting: the last of them ends the task.
         if not seat.done():
-            seat.set_result(self._late())
+            seat.set_result(self.make_late_error())
 
-    async def _end(self) -> None:
-        self._is_over()
+    async def _leave(self) -> None:
+        if self.waiting:
+            self.leave()
+            return
+        self.close()
         task = self.task
         if task is not None and not task.done():
             task.cancel()

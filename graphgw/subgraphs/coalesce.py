@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from graphgw.errors import (
     GraphGWError,
@@ -17,7 +17,7 @@ from graphgw.errors import (
 from graphgw.sources.sharers import Sharers, copy_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from graphgw.sources.sharers import Seat
     from graphgw.types import Deadline
@@ -72,47 +72,6 @@ class SharedCall(Protocol[T]):
         ...
 
 
-class _Flight(Generic[T]):
-    """Requests that wait for the same departure, and what each brought."""
-
-    __slots__ = ("_known", "call", "items", "parts", "sharers")
-
-    def __init__(
-        self, call: SharedCall[T], deadline: Deadline, is_over: Callable[[], None]
-    ) -> None:
-        self.call = call
-        self.items: dict[Seat[T], list[Any]] = {}
-        self.parts: list[tuple[asyncio.Task[None], list[Seat[T]]]] = []
-        self._known: set[Hashable] | None = None
-        self.sharers: Sharers[T] = Sharers(
-            deadline, is_over=is_over, late=self._late, left=self._end_parts
-        )
-
-    def has_room(self, items: list[Any]) -> bool:
-        """Tell whether these fit in with the others; if so, count them."""
-        identify = self.call.identify
-        if self._known is None:
-            self._known = {
-                identify(item) for brought in self.items.values() for item in brought
-            }
-        known = self._known | {identify(item) for item in items}
-        if len(known) > self.call.max_items:
-            return False
-        self._known = known
-        return True
-
-    def _end_parts(self) -> None:
-        """Cancel the calls, after a split, that nobody waits for any more."""
-        waiting = self.sharers.waiting
-        for task, seats in self.parts:
-            if not any(seat in waiting for seat in seats):
-                task.cancel()
-
-    def _late(self) -> SourceTimeoutError:
-        name = self.call.name
-        return SourceTimeoutError(f'"{name}" did not answer in time', source=name)
-
-
 class Coalescer:
     """Lets requests that ask for the same kind of thing in one turn share a call.
 
@@ -123,10 +82,10 @@ class Coalescer:
     another asked; any other failure is everyone's.
     """
 
-    __slots__ = ("_boarding",)
+    __slots__ = ("boarding",)
 
     def __init__(self) -> None:
-        self._boarding: dict[Hashable, _Flight[Any]] = {}
+        self.boarding: dict[Hashable, _Flight[Any]] = {}
 
     async def run(
         self, key: Hashable, call: SharedCall[T], items: list[Any], deadline: Deadline
@@ -142,74 +101,113 @@ class Coalescer:
         Raises:
             Exception: Whatever the call raised; each request has its own instance.
         """
-        flight: _Flight[T] | None = self._boarding.get(key)
+        flight: _Flight[T] | None = self.boarding.get(key)
         if flight is None or not flight.has_room(items):
-            flight = self._open(key, call, deadline)
-        sharers = flight.sharers
-        seat = sharers.join(deadline)
+            flight = self.boarding[key] = _Flight(self.boarding, key, call, deadline)
+            flight.task = asyncio.get_running_loop().create_task(flight.fly())
+        seat = flight.join(deadline)
         flight.items[seat] = items
-        return await sharers.wait(seat)
+        return await flight.wait(seat)
 
-    def _open(
-        self, key: Hashable, call: SharedCall[T], deadline: Deadline
-    ) -> _Flight[T]:
-        def close() -> None:
-            if self._boarding.get(key) is flight:
-                del self._boarding[key]
 
-        flight: _Flight[T] = _Flight(call, deadline, close)
-        self._boarding[key] = flight
-        loop = asyncio.get_running_loop()
-        flight.sharers.task = loop.create_task(self._fly(flight, close))
-        return flight
+class _Flight(Sharers[T]):
+    """Requests that leave together, and what each brought."""
 
-    async def _fly(self, flight: _Flight[Any], close: Callable[[], None]) -> None:
-        close()
+    __slots__ = ("_boarding", "_call", "_key", "_known", "_parts", "items")
+
+    def __init__(
+        self,
+        boarding: dict[Hashable, _Flight[Any]],
+        key: Hashable,
+        call: SharedCall[T],
+        deadline: Deadline,
+    ) -> None:
+        super().__init__(deadline)
+        self.items: dict[Seat[T], list[Any]] = {}
+        self._boarding = boarding
+        self._key = key
+        self._call = call
+        self._known: set[Hashable] | None = None
+        self._parts: list[tuple[asyncio.Task[None], list[Seat[T]]]] = []
+
+    def has_room(self, items: list[Any]) -> bool:
+        """Tell whether these fit in with the others; if so, count them."""
+        identify = self._call.identify
+        if self._known is None:
+            self._known = {
+                identify(item) for brought in self.items.values() for item in brought
+            }
+        known = self._known | {identify(item) for item in items}
+        if len(known) > self._call.max_items:
+            return False
+        self._known = known
+        return True
+
+    def close(self) -> None:
+        """Let those who come later have a flight of their own."""
+        if self._boarding.get(self._key) is self:
+            del self._boarding[self._key]
+
+    def make_late_error(self) -> SourceTimeoutError:
+        """Return the error of who runs out of time before the others."""
+        name = self._call.name
+        return SourceTimeoutError(f'"{name}" did not answer in time', source=name)
+
+    def leave(self) -> None:
+        """Cancel the calls, after a split, that nobody waits for any more."""
+        for task, seats in self._parts:
+            if not any(seat in self.waiting for seat in seats):
+                task.cancel()
+
+    async def fly(self) -> None:
+        """Make the call for all who came, and give each its part."""
+        self.close()
         try:
-            await _serve(flight, list(flight.items))
+            await self._serve(list(self.items))
         finally:
-            name = flight.call.name
-            flight.sharers.settle_all(
-                SourceDisconnectedError(f'"{name}" was interrupted', source=name)
-            )
+            if self.waiting:
+                name = self._call.name
+                self.settle_all(
+                    SourceDisconnectedError(f'"{name}" was interrupted', source=name)
+                )
 
-
-async def _serve(flight: _Flight[T], seats: list[Seat[T]]) -> None:
-    """Make one call for those who still wait; split them if it fails for content."""
-    waiting = flight.sharers.waiting
-    seats = [seat for seat in seats if seat in waiting and not seat.done()]
-    if not seats:
-        return
-    settle = flight.sharers.settle
-    try:
-        results = await _call(flight, seats)
-    except Exception as error:  # noqa: BLE001 - raised by those who wait
-        if len(seats) > 1 and is_about_content(error):
-            middle = len(seats) // 2
-            async with asyncio.TaskGroup() as group:
-                for half in (seats[:middle], seats[middle:]):
-                    part = group.create_task(_serve(flight, half))
-                    flight.parts.append((part, half))
+    async def _serve(self, seats: list[Seat[T]]) -> None:
+        """Make one call for those who still wait; split them if content fails it."""
+        waiting = self.waiting
+        seats = [seat for seat in seats if seat in waiting and not seat.done()]
+        if not seats:
+            return
+        try:
+            results = await self._make_call(seats)
+        except Exception as error:  # noqa: BLE001 - raised by those who wait
+            if len(seats) > 1 and is_about_content(error):
+                await self._split(seats)
+            else:
+                for seat in seats:
+                    self.settle(seat, copy_error(error))
         else:
-            for seat in seats:
-                settle(seat, copy_error(error))
-    else:
-        for seat, own in zip(seats, results, strict=True):
-            settle(seat, (own,))
+            for seat, own in zip(seats, results, strict=True):
+                self.settle(seat, (own,))
 
+    async def _make_call(self, seats: list[Seat[T]]) -> list[T]:
+        call, deadline = self._call, self.deadline
+        if len(seats) > 1:
+            items, parts = _join(call, [self.items[seat] for seat in seats])
+            return call.divide(await call.run(items, deadline), parts)
+        items = self.items[seats[0]]
+        try:
+            return [await call.run(items, deadline)]
+        except Exception as error:
+            if len(items) > 1 and is_about_content(error):
+                return [await call.narrow(items, error, deadline)]
+            raise
 
-async def _call(flight: _Flight[T], seats: list[Seat[T]]) -> list[T]:
-    call, deadline = flight.call, flight.sharers.deadline
-    if len(seats) > 1:
-        items, parts = _join(call, [flight.items[seat] for seat in seats])
-        return call.divide(await call.run(items, deadline), parts)
-    items = flight.items[seats[0]]
-    try:
-        return [await call.run(items, deadline)]
-    except Exception as error:
-        if len(items) > 1 and is_about_content(error):
-            return [await call.narrow(items, error, deadline)]
-        raise
+    async def _split(self, seats: list[Seat[T]]) -> None:
+        middle = len(seats) // 2
+        async with asyncio.TaskGroup() as group:
+            for half in (seats[:middle], seats[middle:]):
+                task = group.create_task(self._serve(half))
+                self._parts.append((task, half))
 
 
 def _join(

@@ -227,8 +227,11 @@ class RequestLoaders:
         headers = sharing.select(context.headers)
 
         def open_context(deadline: Deadline) -> RequestContext:
-            shared = context.without_principal(headers=headers, deadline=deadline)
-            return RequestLoaders.attach(shared, None, sharing)
+            loaders = RequestLoaders(context, None, sharing)
+            loaders._context = context.without_principal(
+                headers=headers, deadline=deadline, loaders=loaders
+            )
+            return loaders._context
 
         call = SharedLoaderCall(loader, arguments, open_context)
         key = (loader.function, frozen, tuple(headers.items()))

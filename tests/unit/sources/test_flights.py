@@ -305,6 +305,6 @@ def test_reads_that_come_and_go_in_any_order_get_what_they_asked_for(seed, steps
             else:
                 assert task.result().startswith(key)
         assert world.under_way == set()
-        assert world.flights._under_way == {}
+        assert world.flights.under_way == {}
 
     asyncio.run(play())

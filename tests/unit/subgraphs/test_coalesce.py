@@ -359,6 +359,6 @@ def test_requests_in_any_order_get_their_own_rows_or_a_failure_of_their_own(
                 assert error.message == "down"
         await turn()
         assert backend.under_way == []
-        assert coalescer._boarding == {}
+        assert coalescer.boarding == {}
 
     asyncio.run(play())
