@@ -19,6 +19,13 @@ def run(
         str | None,
         typer.Option(help="A supergraph SDL: a file or a URL; needs no configuration."),
     ] = None,
+    subgraph_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=URL: where a subgraph is, whatever the SDL says; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free port.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
@@ -30,6 +37,7 @@ def run(
         ServeOptions(
             config=config,
             supergraph=supergraph,
+            subgraph_urls=tuple(subgraph_url or ()),
             host=host,
             port=port,
             workers=workers,

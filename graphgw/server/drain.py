@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from graphgw.gateway import Gateway
     from graphgw.server.front import GraphQLFront
+    from graphgw.server.reconfiguration import Reconfiguration
 
 __all__ = ["DrainingServer"]
 
@@ -42,6 +43,7 @@ class DrainingServer(uvicorn.Server):
         gateway: The gateway; it is started and closed here.
         front: Its ASGI application.
         is_wanted: Asked ten times a second; the process drains once it is false.
+        reconfiguration: Listens to SIGHUP while the gateway runs.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class DrainingServer(uvicorn.Server):
         gateway: Gateway,
         front: GraphQLFront,
         is_wanted: Callable[[], bool] = lambda: True,
+        reconfiguration: Reconfiguration | None = None,
     ) -> None:
         settings = gateway.settings.server
         self._gateway = gateway
         self._front = front
         self._is_wanted = is_wanted
+        self._reconfiguration = reconfiguration
         self._delay = settings.shutdown_delay
         self._protocol = guarded_protocol(settings)
         super().__init__(
@@ -79,7 +83,13 @@ class DrainingServer(uvicorn.Server):
         async with self._gateway:
             gc.collect()
             gc.freeze()  # what is there now stays: never look at it again
-            await super().serve(sockets)
+            listening = (
+                contextlib.nullcontext()
+                if self._reconfiguration is None
+                else self._reconfiguration.listening()
+            )
+            async with listening:
+                await super().serve(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Keep the connections' time."""

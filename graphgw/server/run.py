@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from graphgw.config.load import load_settings
-from graphgw.config.settings import ServerSettings, Settings
+from graphgw.config.settings import ServerSettings, Settings, SubgraphReference
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.server.workers import STARTUP_FAILED, Supervisor
 from graphgw.sources.sdl_source import SupergraphSettings
+from graphgw.sources.settings import ServiceSettings, find_problems
 
 __all__ = ["ServeOptions", "serve"]
 
 _METRICS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+_URL: Final = "--subgraph-url"
 _BACKLOG: Final = 2048
 
 
@@ -32,6 +34,8 @@ class ServeOptions:
 
     config: str | None = None
     supergraph: str | None = None
+    subgraph_urls: tuple[str, ...] = ()
+    """Each as ``NAME=URL``."""
     host: str | None = None
     port: int | None = None
     workers: int | None = None
@@ -45,9 +49,11 @@ class ServeOptions:
         """
         settings = load_settings(Path(self.config)) if self.config else Settings()
         if self.supergraph is not None:
+            supergraph = settings.supergraph or SupergraphSettings(location="")
             settings = replace(
-                settings, supergraph=SupergraphSettings(location=self.supergraph)
+                settings, supergraph=replace(supergraph, location=self.supergraph)
             )
+        settings = replace(settings, subgraphs=self._subgraphs(settings))
         server = settings.server
         server = replace(
             server,
@@ -59,6 +65,25 @@ class ServeOptions:
         if self.log_format is not None:
             telemetry = replace(telemetry, log_format=self.log_format)
         return replace(settings, server=server, telemetry=telemetry)
+
+    def _subgraphs(self, settings: Settings) -> tuple[SubgraphReference, ...]:
+        """Return the configured subgraphs with the URLs that were given."""
+        found = {reference.name: reference for reference in settings.subgraphs}
+        problems = []
+        for given in self.subgraph_urls:
+            name, separator, url = given.partition("=")
+            if not (name and separator):
+                mend = "write it as NAME=URL"
+                problems.append(Problem(f'"{given}" is no name and URL', _URL, mend))
+                continue
+            for problem in find_problems(ServiceSettings(name="", url=url)):
+                where = f"{_URL} {name}"
+                problems.append(Problem(problem.message, where, problem.mend))
+            known = found.get(name) or SubgraphReference(name=name)
+            found[name] = replace(known, python=None, url=url)
+        if problems:
+            raise ConfigurationError(problems)
+        return tuple(found.values())
 
 
 def serve(options: ServeOptions) -> None:
@@ -72,16 +97,18 @@ def serve(options: ServeOptions) -> None:
     listener = _listen(settings.server)
     try:
         if settings.server.workers > 1:
-            code = _serve_with_workers(settings, listener)
+            code = _serve_with_workers(options, settings, listener)
             if code:
                 sys.exit(code)
         else:
-            _worker_module().run_worker(settings, listener)
+            _worker_module().run_worker(settings, listener, options.load)
     finally:
         listener.close()
 
 
-def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
+def _serve_with_workers(
+    options: ServeOptions, settings: Settings, listener: socket.socket
+) -> int:
     count = settings.server.workers
     if settings.redis_url is None:
         sys.stdout.write(
@@ -95,7 +122,9 @@ def _serve_with_workers(settings: Settings, listener: socket.socket) -> int:
 
     def work() -> int:
         try:
-            worker.run_worker(settings, listener, metrics_folder=folder, parent=parent)
+            worker.run_worker(
+                settings, listener, options.load, metrics_folder=folder, parent=parent
+            )
         except ConfigurationError as error:
             for problem in error.problems:
                 sys.stderr.write(f"{problem}\n")

@@ -10,11 +10,13 @@ from prometheus_client.multiprocess import mark_process_dead
 from graphgw.gateway import Gateway
 from graphgw.server.app import create_app
 from graphgw.server.drain import DrainingServer
+from graphgw.server.reconfiguration import Reconfiguration
 from graphgw.telemetry.logs import LogObserver
 from graphgw.telemetry.metrics import MetricsObserver
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from graphgw.config.settings import Settings
     from graphgw.telemetry.observer import Observer
@@ -25,6 +27,7 @@ __all__ = ["forget_worker", "run_worker"]
 def run_worker(
     settings: Settings,
     listener: socket.socket,
+    load: Callable[[], Settings],
     *,
     metrics_folder: str | None = None,
     parent: int | None = None,
@@ -34,6 +37,7 @@ def run_worker(
     Args:
         settings: Everything the gateway is told.
         listener: The socket to accept from.
+        load: Reads the settings again, when the process is sent SIGHUP.
         metrics_folder: Where several workers add up their metrics.
         parent: The process without which this one has no reason to go on.
 
@@ -49,7 +53,10 @@ def run_worker(
     gateway = Gateway(settings=settings, observers=observers)
     front = create_app(gateway, metrics=metrics)
     server = DrainingServer(
-        gateway, front, lambda: parent is None or os.getppid() == parent
+        gateway,
+        front,
+        lambda: parent is None or os.getppid() == parent,
+        Reconfiguration(gateway, load),
     )
     server.run(sockets=[listener])
 
