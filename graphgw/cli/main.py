@@ -22,6 +22,8 @@ _COMMANDS: Final = {
     "plan": "Print a stage of an operation; asks no backend.",
     "check": "Check the configuration and that the subgraphs compose.",
     "token": "Mint a token for development.",
+    "keys": "Create, list and revoke API keys.",
+    "auth": "Print who may have which field.",
     "version": "Print the version.",
 }
 _WRONG_USE: Final = 2
@@ -64,7 +66,13 @@ def _run(name: str, arguments: list[str]) -> None:
     typer = importlib.import_module("typer")
     module = importlib.import_module(f"graphgw.cli.{name}")
     application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    application.command(name, help=_COMMANDS[name])(module.run)
+    inner = getattr(module, "COMMANDS", None)
+    if inner is None:
+        application.command(name, help=_COMMANDS[name])(module.run)
+    else:
+        application.callback(help=_COMMANDS[name])(lambda: None)
+        for inner_name, function in inner.items():
+            application.command(inner_name)(function)
     application(args=arguments, prog_name=f"graphgw {name}")
 
 

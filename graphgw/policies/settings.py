@@ -79,9 +79,13 @@ class IssuerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeySettings:
-    """API keys: a JSON file with their keyed hashes, read again when it changes."""
+    """API keys: their keyed hashes, in a JSON file or in Redis.
+
+    The file is read again when it changes; what Redis says counts for some seconds.
+    """
 
     file: Path | None = None
+    redis_url: str | None = field(default=None, repr=False)
     header: str = "x-api-key"
     secret: str = field(default="", repr=False)
     """The key of the hashes; a stolen file is useless without it."""

@@ -1,4 +1,4 @@
-"""API keys: made at random, stored as keyed hashes, read from a file."""
+"""API keys: made at random, stored as keyed hashes, in a file or in Redis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from graphgw.policies.settings import ApiKeySettings
     from graphgw.types import Clock, JSONObject
 
-__all__ = ["ApiKey", "ApiKeyFile", "create_api_key", "hash_api_key", "write_api_keys"]
+__all__ = [
+    "ApiKey",
+    "ApiKeyFile",
+    "create_api_key",
+    "decode_api_key",
+    "encode_api_key",
+    "hash_api_key",
+    "read_api_keys",
+    "write_api_keys",
+]
 
 _PREFIX: Final = "ggw_"
 _CHECK_SECONDS: Final = 1.0
@@ -64,10 +73,38 @@ def write_api_keys(path: Path, keys: Iterable[ApiKey]) -> None:
     partial.replace(path)
 
 
+def read_api_keys(path: Path) -> list[ApiKey]:
+    """Return the keys of a file; one that is not there has none.
+
+    Raises:
+        ValueError: It is not a file of keys.
+        OSError: It cannot be read.
+    """
+    try:
+        return _keys(read_strict_object(path.read_bytes()))
+    except FileNotFoundError:
+        return []
+
+
+def encode_api_key(key: ApiKey) -> bytes:
+    """Return a key as it is kept, one by one."""
+    return orjson.dumps(_entry(key))
+
+
+def decode_api_key(data: bytes) -> ApiKey:
+    """Return the key that was encoded.
+
+    Raises:
+        ValueError: The bytes are no key.
+    """
+    return _key(read_strict_object(data))
+
+
 class ApiKeyFile:
     """The keys of a file; looked at again when the file has changed.
 
-    A file that breaks later leaves the last good keys in force.
+    A file that is not there has no keys yet; one that breaks later leaves the last
+    good keys in force.
     """
 
     def __init__(self, settings: ApiKeySettings, clock: Clock) -> None:
@@ -79,7 +116,8 @@ class ApiKeyFile:
         self._checked_at = clock.monotonic()
         if self._path is not None:
             try:
-                self._read(self._path)
+                if self._path.exists():
+                    self._read(self._path)
             except (OSError, ValueError) as error:
                 problem = Problem(
                     f"the API keys cannot be read: {error}", str(self._path)

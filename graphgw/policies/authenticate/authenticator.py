@@ -16,6 +16,7 @@ from graphgw.policies.authenticate.addresses import (
     client_address,
     is_address_allowed,
 )
+from graphgw.policies.authenticate.api_key_table import ApiKeyTable
 from graphgw.policies.authenticate.api_keys import ApiKeyFile
 from graphgw.policies.authenticate.key_source import open_key_source
 from graphgw.policies.authenticate.tokens import (
@@ -92,6 +93,9 @@ class Authenticator:
             for issuer in auth.issuers
         }
         self._api_keys = ApiKeyFile(auth.api_keys, clock)
+        self._key_table = (
+            ApiKeyTable(auth.api_keys, clock) if auth.api_keys.redis_url else None
+        )
         self._verified: BoundedCache[bytes, _Verified] = BoundedCache(
             max_entries=auth.cached_tokens, max_bytes=_CACHED_BYTES
         )
@@ -103,6 +107,7 @@ class Authenticator:
             self._allow or self._deny
         )
         self._header = auth.api_keys.header.lower()
+        self._has_api_keys = self._api_keys.is_configured or self._key_table is not None
 
     async def start(self) -> None:
         """Fetch every key set once; one that fails is asked for again later."""
@@ -138,7 +143,7 @@ class Authenticator:
         if self._checks_addresses:
             self._check_address(ip)
         authorization = headers.get("authorization") if self._issuers else None
-        api_key = headers.get(self._header) if self._api_keys.is_configured else None
+        api_key = headers.get(self._header) if self._has_api_keys else None
         if authorization is None and api_key is None:
             return ANONYMOUS if ip is None else Principal(ip=ip)
         try:
@@ -146,7 +151,7 @@ class Authenticator:
             if authorization is not None:
                 principal = await self._from_token(authorization)
             if api_key is not None:
-                principal = self._with_api_key(principal, api_key)
+                principal = await self._with_api_key(principal, api_key)
         except UnauthenticatedError:
             if self._auth.switch == "enforce":
                 raise
@@ -159,6 +164,8 @@ class Authenticator:
         """Let go of connections."""
         for _, source in self._issuers.values():
             await source.aclose()
+        if self._key_table is not None:
+            await self._key_table.aclose()
         if self._owned is not None:
             await self._owned.aclose()
 
@@ -211,8 +218,10 @@ class Authenticator:
             raise UnauthenticatedError("the token names no subject")
         return Principal(subject, _scopes(claims, self._auth.scope_claims), claims)
 
-    def _with_api_key(self, principal: Principal, text: str) -> Principal:
-        key = self._api_keys.find(text)
+    async def _with_api_key(self, principal: Principal, text: str) -> Principal:
+        key = self._api_keys.find(text) if self._api_keys.is_configured else None
+        if key is None and self._key_table is not None:
+            key = await self._key_table.find(text)
         if key is None:
             raise UnauthenticatedError("the API key is not valid")
         scopes = key.scopes if principal.subject is None else principal.scopes

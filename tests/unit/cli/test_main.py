@@ -9,7 +9,17 @@ from importlib.metadata import version
 import pytest
 from support.command import graphgw, graphgw_in_process
 
-COMMANDS = ("dev", "serve", "compose", "plan", "check", "token", "version")
+COMMANDS = (
+    "dev",
+    "serve",
+    "compose",
+    "plan",
+    "check",
+    "token",
+    "keys",
+    "auth",
+    "version",
+)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("help",)])
