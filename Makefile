@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 4000
 REVIEW ?=
+REVIEW_URL := http://127.0.0.1:4105/graphql
+REVIEW_STAMP := backends/review/node_modules/.installed
 ARGS ?=
 
 .PHONY: run test check lint bench ide protos clean system-packages
 
-run: $(STAMP) ## example backends and gateway on http://127.0.0.1:$(PORT)
-	@$(BIN)/graphgw dev --config graphgw.yaml --port $(PORT) $(if $(REVIEW),--with review)
+run: $(STAMP) $(if $(REVIEW),$(REVIEW_STAMP)) ## example backends and gateway
+	@$(if $(REVIEW),REVIEW_URL=$(REVIEW_URL)) $(BIN)/graphgw dev \
+	  --config graphgw.yaml --port $(PORT) $(if $(REVIEW),--with review)
 
-test: $(STAMP) system-packages ## the whole test suite (ARGS="-k planning")
+test: $(STAMP) system-packages $(REVIEW_STAMP) ## the whole test suite (ARGS="-k planning")
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP) ## format, lint, types, import rules
@@ -43,6 +46,11 @@ $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(REVIEW_STAMP): backends/review/package-lock.json
+	@command -v npm >/dev/null || sh tools/install-packages.sh nodejs npm
+	cd backends/review && npm ci --no-audit --no-fund --silent
 	@touch $@
 
 system-packages: ## what the tests need beside Python

@@ -99,6 +99,8 @@ class Shape:
             mend = f'write each under its name, as in "{example}"'
             self._report(_NAMED[key], "must hold them by name", mend)
             return []
+        if key == "subgraphs":  # a variable that is not set leaves one out
+            items = {name: item for name, item in items.items() if item is not None}
         self._names[key] = list(items)
         shape = {
             "subgraphs": self._subgraph,
