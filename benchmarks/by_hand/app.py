@@ -6,6 +6,7 @@ Answers have the shape that GraphQL would give them, so that they can be compare
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,8 @@ async def app(scope: Message, _receive: Receive, send: Send) -> None:
         return
     if not _opened:
         _opened.append(_Backends())
+        gc.collect()
+        gc.freeze()  # as the gateway does, once everything is there
     query = dict(
         pair.split("=", 1) for pair in scope["query_string"].decode().split("&")
     )
