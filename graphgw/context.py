@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphgw.errors import InternalError
 from graphgw.telemetry.observer import NO_OBSERVER, Observer
-from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal
+from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ClientInfo", "Loaders", "RequestContext", "Sources"]
+__all__ = ["UNKNOWN_CLIENT", "ClientInfo", "Loaders", "RequestContext", "Sources"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientInfo:
     """The client program, as it names itself in its headers."""
 
     name: str | None = None
     version: str | None = None
+
+
+UNKNOWN_CLIENT: Final = ClientInfo()
 
 
 class Sources(Protocol):
@@ -97,7 +99,7 @@ class RequestContext:
         self.headers: Headers = {} if headers is None else headers
         self.observer = observer
         self.request_id = request_id
-        self.client = client or ClientInfo()
+        self.client = client or UNKNOWN_CLIENT
         self.may_share = True
         self._principal = principal
         self._sources = sources
@@ -127,6 +129,10 @@ class RequestContext:
         if self._loaders is None:
             raise InternalError("this context has no loaders")
         return self._loaders
+
+    def adopt_loaders(self, loaders: Loaders) -> None:
+        """Take the loaders that were made for this context."""
+        self._loaders = loaders
 
     def with_loaders(self, loaders: Loaders) -> RequestContext:
         """Return the same context with other loaders."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
 from graphgw.assemble import RemoteSubgraphs, assemble
 from graphgw.config.settings import Settings
-from graphgw.context import ClientInfo, RequestContext
+from graphgw.context import UNKNOWN_CLIENT, ClientInfo, RequestContext
 from graphgw.errors import (
     ConfigurationError,
     GraphGWError,
@@ -33,6 +32,7 @@ from graphgw.telemetry.events import (
     SnapshotSwapped,
 )
 from graphgw.telemetry.observer import Observer, Observers
+from graphgw.telemetry.request_ids import RequestIds, is_request_id
 from graphgw.types import Deadline, Headers, JSONObject, Principal
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Gateway:
             ServiceSettings.from_url(name, url)
             for name, url in (services or {}).items()
         )
+        self._new_request_id = RequestIds().next
         self._snapshot: Snapshot | None = None
         self._resources: Resources | None = None
         self._remote = RemoteSubgraphs()
@@ -342,7 +343,9 @@ class Gateway:
     ) -> GraphQLResponse:
         """Authenticate and answer one request; failures become answers."""
         began = time.perf_counter()
-        request_id = headers.get("x-request-id") or uuid.uuid4().hex
+        request_id = headers.get("x-request-id")
+        if request_id is None or not is_request_id(request_id):
+            request_id = self._new_request_id()
         try:
             if principal is None:
                 authenticator = self._open_resources.authenticator
@@ -369,16 +372,14 @@ class Gateway:
             headers=headers,
             observer=self.observer,
             request_id=request_id,
-            client=ClientInfo(
-                headers.get("graphql-client-name")
-                or headers.get("apollographql-client-name"),
-                headers.get("graphql-client-version")
-                or headers.get("apollographql-client-version"),
-            ),
+            client=_read_client(headers),
             sources=resources.connections,
         )
         context.may_share = self.settings.sharing
-        return RequestLoaders.attach(context, resources.cache, resources.sharing)
+        context.adopt_loaders(
+            RequestLoaders(context, resources.cache, resources.sharing)
+        )
+        return context
 
     def _report_refusal(
         self,
@@ -388,16 +389,28 @@ class Gateway:
         response: GraphQLResponse,
         began: float,
     ) -> None:
+        client = _read_client(headers)
         self.observer.observe(
             OperationFinished(
                 request_id=request_id,
                 kind="unknown",
                 name=request.operation_name,
                 fingerprint=None,
-                client_name=headers.get("graphql-client-name"),
-                client_version=headers.get("graphql-client-version"),
+                client_name=client.name,
+                client_version=client.version,
                 seconds=time.perf_counter() - began,
                 status=response.status,
                 error_codes=response.error_codes,
             )
         )
+
+
+def _read_client(headers: Headers) -> ClientInfo:
+    name = headers.get("graphql-client-name")
+    version = headers.get("graphql-client-version")
+    if name is None and version is None:
+        name = headers.get("apollographql-client-name")
+        version = headers.get("apollographql-client-version")
+        if name is None and version is None:
+            return UNKNOWN_CLIENT
+    return ClientInfo(name, version)

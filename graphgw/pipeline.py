@@ -75,6 +75,7 @@ async def serve(
             status=response.status,
             error_codes=response.error_codes if response.errors else (),
             fetches=response.fetches,
+            had_plan=response.had_plan,
             subject=context.principal.subject,
             ip=context.principal.ip,
         )
@@ -127,7 +128,12 @@ async def _answer(
     outcome = Outcome(500, has_errors=True)
     try:
         response = await _run(snapshot, operation, variables, context, decision)
-        outcome = Outcome(response.status, has_errors=bool(response.errors))
+        outcome = Outcome(
+            response.status,
+            has_errors=bool(response.errors),
+            data=response.data,
+            is_complete=True,
+        )
     finally:
         if decision is not ALLOWED:
             await policies.settle(context, decision, outcome)
@@ -141,10 +147,17 @@ async def _run(
     context: RequestContext,
     decision: Decision,
 ) -> GraphQLResponse:
-    compiled = await _plan(snapshot, operation, decision, context)
+    key = _plan_key(snapshot, operation, decision, context)
+    compiled = snapshot.find_plan(key)
+    had_plan = compiled is not None
+    if compiled is None:
+        compiled = await _compile(snapshot, key, operation, context)
     shown = snapshot.shown_plan(compiled, context.headers)
     if shown is not None and shown.is_dry_run:
         return GraphQLResponse(None, extensions=shown.extensions)
+    too_many = snapshot.policies.check_calls(context, compiled)
+    if too_many is not None:
+        return _with_headers(refuse(too_many), decision)
     result = await run_plan(
         compiled, context, variables, names_subgraphs=snapshot.names_subgraphs
     )
@@ -167,34 +180,32 @@ async def _run(
         shown.extensions if shown else None,
         headers,
         fetches=len(compiled.plan.fetches),
+        had_plan=had_plan,
     )
 
 
-async def _plan(
+def _plan_key(
     snapshot: Snapshot,
     operation: Operation,
     decision: Decision,
     context: RequestContext,
-) -> CompiledPlan:
+) -> PlanKey:
     refused = (
         frozenset(refusal.selection for refusal in decision.refusals)
         if decision.refusals
         else _NOTHING_REFUSED
     )
     labels = snapshot.active_labels(context.principal.subject or context.request_id)
-    key = PlanKey(operation.fingerprint, refused, labels)
-    compiled = snapshot.find_plan(key)
-    if compiled is not None:
-        context.observer.observe(
-            OperationPrepared(key.fingerprint, is_cached=True, seconds=0.0)
-        )
-        return compiled
+    return PlanKey(operation.fingerprint, refused, labels)
+
+
+async def _compile(
+    snapshot: Snapshot, key: PlanKey, operation: Operation, context: RequestContext
+) -> CompiledPlan:
     began = time.perf_counter()
     compiled = await snapshot.compile(key, operation)
     seconds = time.perf_counter() - began
-    context.observer.observe(
-        OperationPrepared(key.fingerprint, is_cached=False, seconds=seconds)
-    )
+    context.observer.observe(OperationPrepared(key.fingerprint, seconds))
     return compiled
 
 

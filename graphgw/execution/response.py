@@ -5,7 +5,7 @@ See https://spec.graphql.org/draft/#sec-Response-Format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +17,7 @@ from graphgw.errors import (
     PlanningError,
     RequestError,
 )
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ __all__ = ["GraphQLResponse", "refuse"]
 _SERIALIZE = orjson.OPT_NON_STR_KEYS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GraphQLResponse:
     """Data, errors, extensions and HTTP headers of one answer.
 
@@ -45,6 +46,7 @@ class GraphQLResponse:
     status: int = 200
     has_data: bool = True
     fetches: int = field(default=0, compare=False)
+    had_plan: bool | None = field(default=None, compare=False)
 
     @property
     def error_codes(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import perf_counter
 from types import NoneType
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ from graphgw.errors import (
 from graphgw.execution.merge import apply_renames, fold, merge_entities
 from graphgw.execution.row_watch import RowWatch
 from graphgw.telemetry.events import FetchFinished, InternalFailure
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ _AT_ONCE: Final = 16
 _ENTITY_TYPES: Final = frozenset({dict, NoneType})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExecutionResult:
     """What came of an operation: the client's data and its errors, ready to send.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from graphgw.types import record
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +28,7 @@ SelectionPath = tuple[int, ...]
 """Where a selection stands in an operation: an index for each level."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GraphQLRequest:
     """The transport message that carries an operation."""
 

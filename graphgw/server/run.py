@@ -133,7 +133,7 @@ def _serve_with_workers(
 
     try:
         gc.freeze()
-        forget = functools.partial(worker.forget_worker, folder)
+        forget = functools.partial(worker.forget_process, folder)
         return Supervisor(count, work, forget).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client.multiprocess import mark_process_dead
-
 from graphgw.gateway import Gateway
 from graphgw.server.app import create_app
 from graphgw.server.drain import DrainingServer
 from graphgw.server.reconfiguration import Reconfiguration
 from graphgw.telemetry.logs import LogObserver
-from graphgw.telemetry.metrics import MetricsObserver
+from graphgw.telemetry.metrics import MetricsObserver, forget_process
 
 if TYPE_CHECKING:
     import socket
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from graphgw.config.settings import Settings
     from graphgw.telemetry.observer import Observer
 
-__all__ = ["forget_worker", "run_worker"]
+__all__ = ["forget_process", "run_worker"]
 
 
 def run_worker(
@@ -59,8 +57,3 @@ def run_worker(
         Reconfiguration(gateway, load),
     )
     server.run(sockets=[listener])
-
-
-def forget_worker(metrics_folder: str, pid: int) -> None:
-    """Forget what only holds while a worker lives; what it counted stays."""
-    mark_process_dead(pid, metrics_folder)  # type: ignore[no-untyped-call]  # untyped library

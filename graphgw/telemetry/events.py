@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from graphgw.types import record
 
 __all__ = [
     "BatchLoaded",
     "CacheRead",
+    "CostMeasured",
     "Event",
     "FetchFinished",
     "InternalFailure",
@@ -20,18 +23,21 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperationPrepared:
-    """A document was turned into a compiled plan, or one was found ready."""
+    """A document was turned into a compiled plan."""
 
     fingerprint: str
-    is_cached: bool
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperationFinished:
-    """An operation was answered; ``seconds`` from first byte in to answer ready."""
+    """An operation was answered; ``seconds`` from first byte in to answer ready.
+
+    ``had_plan`` tells whether its plan was found ready; ``None``, where it failed
+    before it needed one.
+    """
 
     request_id: str
     kind: Literal["query", "mutation", "subscription", "unknown"]
@@ -43,11 +49,12 @@ class OperationFinished:
     status: int
     error_codes: tuple[str, ...] = ()
     fetches: int = 0
+    had_plan: bool | None = None
     subject: str | None = field(default=None, repr=False)
     ip: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FetchFinished:
     """One fetch node ran; ``entities`` counts representations (0 for root)."""
 
@@ -57,7 +64,7 @@ class FetchFinished:
     error_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchLoaded:
     """A batch function was called once for ``keys`` keys."""
 
@@ -67,7 +74,7 @@ class BatchLoaded:
     error_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceCalled:
     """One HTTP or gRPC call to a backend ended."""
 
@@ -78,7 +85,7 @@ class SourceCalled:
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CacheRead:
     """A cache was asked for ``keys`` keys and had ``hits`` of them."""
 
@@ -87,7 +94,7 @@ class CacheRead:
     hits: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RateLimitDecided:
     """A bucket let an operation pass, or not; a shadow rule refuses nothing."""
 
@@ -96,7 +103,16 @@ class RateLimitDecided:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class CostMeasured:
+    """An operation's estimated cost, and what it came to."""
+
+    fingerprint: str
+    estimate: int
+    actual: int
+
+
+@record
 class SelectionRefused:
     """A policy cut a selection out of an operation; a shadow rule would have."""
 
@@ -105,7 +121,7 @@ class SelectionRefused:
     is_shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SnapshotSwapped:
     """A reload ended: ``error`` is ``None`` when the new snapshot serves."""
 
@@ -113,7 +129,7 @@ class SnapshotSwapped:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InternalFailure:
     """Something of ours failed; the traceback goes to the log only."""
 
@@ -125,6 +141,7 @@ class InternalFailure:
 Event: TypeAlias = (
     BatchLoaded
     | CacheRead
+    | CostMeasured
     | FetchFinished
     | InternalFailure
     | OperationFinished

@@ -1,12 +1,15 @@
-"""Events as structured log lines: one line for each operation."""
+"""Events as log lines: one line for each operation, failure and reload."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import orjson
-import structlog
 
 from graphgw.telemetry.events import (
     InternalFailure,
@@ -15,19 +18,21 @@ from graphgw.telemetry.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from graphgw.telemetry.events import Event
 
 __all__ = ["LogObserver"]
 
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-
-def _to_json(record: dict[str, Any], **_options: Any) -> str:
-    return orjson.dumps(record, default=repr).decode()
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_COLOURS: Final = {"info": "32", "warning": "33", "error": "31"}
+_MOMENT: Final = orjson.OPT_UTC_Z
 
 
 class LogObserver:
     """Writes a line for each operation, failure and reload.
+
+    In an event loop the lines of one turn are written together.
 
     Args:
         log_format: ``json`` for machines, ``console`` for people.
@@ -41,36 +46,30 @@ class LogObserver:
         level: str = "info",
         file: TextIO | None = None,
     ) -> None:
-        processors: list[Any] = [
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ]
-        if log_format == "json":
-            processors += [
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(serializer=_to_json),
-            ]
-        else:
-            processors.append(structlog.dev.ConsoleRenderer(pad_event_to=0))
-        self._log = structlog.wrap_logger(
-            structlog.PrintLogger(file or sys.stdout),
-            processors=processors,
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        )
+        self._file = file or sys.stdout
+        self._is_json = log_format == "json"
+        self._is_coloured = self._file.isatty() or "FORCE_COLOR" in os.environ
+        self._lowest = _LEVELS[level]
+        self._lines: list[str] = []
+        self._takers: dict[type[Any], Callable[[Any], None]] = {
+            OperationFinished: self._on_operation,
+            InternalFailure: self._on_failure,
+            SnapshotSwapped: self._on_swap,
+        }
+        if self._lowest > _LEVELS["info"]:
+            del self._takers[OperationFinished]
 
     def observe(self, event: Event) -> None:
         """Write the line of one event, if it has one."""
-        if isinstance(event, OperationFinished):
-            self._on_operation(event)
-        elif isinstance(event, InternalFailure):
-            self._log.error(
-                "failure",
-                where=event.where,
-                request_id=event.request_id,
-                exc_info=event.error,
-            )
-        elif isinstance(event, SnapshotSwapped):
-            self._on_swap(event)
+        taker = self._takers.get(type(event))
+        if taker is not None:
+            taker(event)
+
+    def flush(self) -> None:
+        """Write what waits to be written."""
+        lines, self._lines = self._lines, []
+        self._file.write("".join(lines))
+        self._file.flush()
 
     def _on_operation(self, event: OperationFinished) -> None:
         fields: dict[str, Any] = {
@@ -81,19 +80,64 @@ class LogObserver:
             "fetches": event.fetches,
             "request_id": event.request_id,
             "fingerprint": event.fingerprint,
-            "client": event.client_name,
-            "client_version": event.client_version,
-            "subject": event.subject,
-            "ip": event.ip,
         }
+        if event.client_name is not None:
+            fields["client"] = event.client_name
+            fields["client_version"] = event.client_version
+        if event.subject is not None:
+            fields["subject"] = event.subject
+        if event.ip is not None:
+            fields["ip"] = event.ip
         if event.error_codes:
             fields["errors"] = event.error_codes
-        self._log.info(
-            "operation", **{k: v for k, v in fields.items() if v is not None}
-        )
+        self._write("info", "operation", fields)
+
+    def _on_failure(self, event: InternalFailure) -> None:
+        fields = {
+            "where": event.where,
+            "request_id": event.request_id,
+            "exception": "".join(traceback.format_exception(event.error)),
+        }
+        self._write("error", "failure", fields)
 
     def _on_swap(self, event: SnapshotSwapped) -> None:
         if event.error:
-            self._log.error("reload failed", error=event.error)
+            self._write("error", "reload failed", {"error": event.error})
         else:
-            self._log.info("schema", hash=event.supergraph_hash)
+            self._write("info", "schema", {"hash": event.supergraph_hash})
+
+    def _write(self, level: str, what: str, fields: dict[str, Any]) -> None:
+        if _LEVELS[level] < self._lowest:
+            return
+        now = datetime.now(UTC)
+        if self._is_json:
+            record = {"timestamp": now, "level": level, "event": what, **fields}
+            line = orjson.dumps(record, default=repr, option=_MOMENT).decode() + "\n"
+        else:
+            line = self._console_line(now, level, what, fields)
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def _console_line(
+        self, now: datetime, level: str, what: str, fields: dict[str, Any]
+    ) -> str:
+        exception = fields.pop("exception", "")
+        shown = " ".join(
+            f"{name}={_quote(value)}"
+            for name, value in fields.items()
+            if value is not None
+        )
+        mark = f"{level:<7}"
+        if self._is_coloured:
+            mark = f"\x1b[{_COLOURS[level]}m{mark}\x1b[0m"
+        return f"{now:%H:%M:%S} {mark} {what} {shown}\n{exception}"
+
+
+def _quote(value: object) -> str:
+    """Write a value so that it stays in its line and among its neighbours."""
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return repr(text) if " " in text or not text.isprintable() else text

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from graphgw.telemetry.events import (
     BatchLoaded,
     CacheRead,
+    CostMeasured,
     FetchFinished,
     InternalFailure,
     OperationFinished,
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
 
     from graphgw.telemetry.events import Event
 
-__all__ = ["METRICS_CONTENT_TYPE", "MetricsObserver"]
+    _Answered = tuple[tuple[Callable[[], None], ...], Callable[[float], None]]
+
+__all__ = ["METRICS_CONTENT_TYPE", "MetricsObserver", "forget_process"]
 
 METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _SECONDS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+_COSTS: Final = (1, 10, 50, 100, 500, 1000, 5000, 10_000, 100_000)
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -48,7 +52,8 @@ class _Labelled:
     def __call__(self, *labels: str) -> Any:
         child = self._children.get(labels)
         if child is None:
-            child = self._children[labels] = self._metric.labels(*labels)
+            child = self._metric.labels(*labels) if labels else self._metric
+            self._children[labels] = child
         return child
 
 
@@ -101,10 +106,16 @@ class MetricsObserver:
         self._source_seconds = histogram(
             "source_seconds", "Time of one backend call.", _SECONDS, "source"
         )
-        self._plans = counter("plan_cache", "Plans found ready, or made.", "result")
+        self._plans = counter(
+            "plan_cache", "Operations whose plan was ready, or not.", "result"
+        )
+        self._plan_seconds = histogram(
+            "plan_seconds", "Time to plan and compile an operation.", _SECONDS
+        )
         self._cache = counter(
             "cache_keys", "Keys asked of the entity cache.", "coordinate", "result"
         )
+        self._costs = histogram("operation_cost", "Cost of operations.", _COSTS, "kind")
         self._rate = counter(
             "rate_limit_decisions", "Decisions of rate limits.", "bucket", "result"
         )
@@ -113,6 +124,7 @@ class MetricsObserver:
         )
         self._swaps = counter("snapshot_swaps", "Reloads of the schema.", "result")
         self._failures = counter("internal_failures", "Failures of our own.", "where")
+        self._answered: dict[tuple[str, int, bool | None], _Answered] = {}
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             OperationFinished: self._on_operation,
             OperationPrepared: self._on_prepared,
@@ -120,6 +132,7 @@ class MetricsObserver:
             BatchLoaded: self._on_batch,
             SourceCalled: self._on_source,
             CacheRead: self._on_cache,
+            CostMeasured: self._on_cost,
             RateLimitDecided: self._on_rate,
             SelectionRefused: self._on_refused,
             SnapshotSwapped: self._on_swap,
@@ -141,13 +154,26 @@ class MetricsObserver:
         return generate_latest(registry)
 
     def _on_operation(self, event: OperationFinished) -> None:
-        self._operations(event.kind, str(event.status)).inc()
-        self._operation_seconds(event.kind).observe(event.seconds)
+        children = self._answered.get((event.kind, event.status, event.had_plan))
+        if children is None:
+            children = self._find_answered(event)
+        for count in children[0]:
+            count()
+        children[1](event.seconds)
         for code in event.error_codes:
             self._errors(code).inc()
 
+    def _find_answered(self, event: OperationFinished) -> _Answered:
+        """Find what to count for such an answer, once for all like it."""
+        counts = [self._operations(event.kind, str(event.status)).inc]
+        if event.had_plan is not None:
+            counts.append(self._plans("hit" if event.had_plan else "miss").inc)
+        found = tuple(counts), self._operation_seconds(event.kind).observe
+        self._answered[event.kind, event.status, event.had_plan] = found
+        return found
+
     def _on_prepared(self, event: OperationPrepared) -> None:
-        self._plans("hit" if event.is_cached else "miss").inc()
+        self._plan_seconds().observe(event.seconds)
 
     def _on_fetch(self, event: FetchFinished) -> None:
         self._fetches(event.subgraph, event.error_code or "ok").inc()
@@ -159,6 +185,10 @@ class MetricsObserver:
     def _on_source(self, event: SourceCalled) -> None:
         self._source_calls(event.source, event.endpoint, event.status).inc()
         self._source_seconds(event.source).observe(event.seconds)
+
+    def _on_cost(self, event: CostMeasured) -> None:
+        self._costs("estimated").observe(event.estimate)
+        self._costs("actual").observe(event.actual)
 
     def _on_cache(self, event: CacheRead) -> None:
         self._cache(event.coordinate, "hit").inc(event.hits)
@@ -175,3 +205,8 @@ class MetricsObserver:
 
     def _on_failure(self, event: InternalFailure) -> None:
         self._failures(event.where).inc()
+
+
+def forget_process(multiprocess_dir: str, pid: int) -> None:
+    """Forget what only holds while a process lives; what it counted stays."""
+    mark_process_dead(pid, multiprocess_dir)  # type: ignore[no-untyped-call]  # untyped library
