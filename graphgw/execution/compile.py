@@ -73,6 +73,14 @@ class CompiledPlan:
     row_inputs: tuple[frozenset[int], ...] = ()
     """For each row rule the fetches that bring what it reads."""
 
+    @property
+    def calls(self) -> int:
+        """How many backend calls the plan may need, each batch counted once.
+
+        A fetch from a subgraph that does not say otherwise is one call.
+        """
+        return sum(getattr(found.prepared, "calls", 1) for found in self.fetches)
+
     def code(self) -> str:
         """Return all that was compiled, as text."""
         return "\n\n".join(self._parts()) + "\n"
@@ -140,12 +148,18 @@ def compile_plan(
     return CompiledPlan(
         plan=plan,
         fetches=tuple(fetches),
-        projection=build_projection(shape),
+        projection=build_projection(shape, keeps_order=_keep_order(plan, subgraphs)),
         introspection=build_introspection(supergraph.api_schema, operation),
         key_order=_key_order(operation),
         row_rules=row_rules,
         row_inputs=rows.inputs,
     )
+
+
+def _keep_order(plan: QueryPlan, subgraphs: Mapping[str, Subgraph]) -> bool:
+    """Tell whether every subgraph says that its answers keep one order of keys."""
+    asked = (subgraphs[fetch.graph] for fetch in plan.fetches)
+    return all(getattr(subgraph, "keeps_order", False) for subgraph in asked)
 
 
 def _key_order(operation: Operation) -> tuple[str, ...] | None:

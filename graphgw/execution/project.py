@@ -27,7 +27,7 @@ from graphgw.execution.shape import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from graphgw.types import JSON, JSONObject
 
@@ -64,9 +64,15 @@ class Projection:
             return completion.root(self.shape, tree), completion.errors
 
 
-def build_projection(shape: ObjectShape) -> Projection:
-    """Write and compile the functions that project to ``shape``."""
-    writer = _ProjectionWriter()
+def build_projection(shape: ObjectShape, *, keeps_order: bool = False) -> Projection:
+    """Write and compile the functions that project to ``shape``.
+
+    Args:
+        shape: What the client asked for.
+        keeps_order: Whether the objects of one list have their keys in one order; if
+            not, every one of them is looked at.
+    """
+    writer = _ProjectionWriter(keeps_order=keeps_order)
     writer.object_function(shape)
     return Projection(shape, writer.source.text, writer.compile())
 
@@ -74,8 +80,9 @@ def build_projection(shape: ObjectShape) -> Projection:
 class _ProjectionWriter:
     """Writes one function per object shape and per list shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_order: bool) -> None:
         self.source = SourceWriter({"Unfit": UnfitError, "is_": is_})
+        self._keeps_order = keeps_order
         self._names: dict[int, str] = {}
         self._tables: dict[int, str] = {}
         self._twins: dict[tuple[object, ...], str] = {}
@@ -216,42 +223,58 @@ class _ProjectionWriter:
         ]
 
     def _flat_list_body(self, shape: ObjectShape, *, is_non_null: bool) -> list[str]:
-        """Write a loop over objects without objects in them.
+        """Write loops over objects without objects in them.
 
-        Their order of keys is read off the first one.
+        The first only looks, as long as they have the client's shape; the second
+        makes new ones. Which is tried is read off the first object.
         """
         lines = [f"# [{shape.type_name}]", "if not v: return v"]
-        can_be_exact = _can_be_exact(shape)
-        if can_be_exact:
+        reads, values = self._flat_lines(shape)
+        if _can_be_exact(shape):
             keys = self.source.constant("KEYS_", _keys(shape))
-            lines.append("o = v[0]")
+            tests = list(self._differences(shape, keys))
             first = "" if is_non_null else "o is None or "
-            lines.append(f"is_exact = {first}tuple(o) == {keys}")
-        lines.append("for o in v:")
+            lines += ["o = v[0]", f"if {first}tuple(o) == {keys}:", "    for o in v:"]
+            if not is_non_null:
+                lines.append("        if o is None: continue")
+            lines.append(f"        if {' or '.join(tests)}: break")
+            lines += _indented(_indented(reads))
+            lines += ["    else:", "        return v"]
+        lines += ["out = []", "for o in v:"]
         if not is_non_null:
-            lines.append("    if o is None: continue")
-        values = []
+            lines += [
+                "    if o is None:",
+                "        out.append(None)",
+                "        continue",
+            ]
+        lines += _indented(reads)
+        return [*lines, f"    out.append({_display(shape, values)})", "return out"]
+
+    def _differences(self, shape: ObjectShape, keys: str) -> Iterator[str]:
+        """Yield what tells that an object has not the shape of a first one that has."""
+        if self._keeps_order:
+            yield f"len(o) != {len(shape.fields)}"
+            yield from (f"{f.key!r} not in o" for f in shape.fields if f.is_late)
+        else:
+            yield f"tuple(o) != {keys}"
+        if not shape.is_named:
+            for found in shape.fields:
+                if found.value is None:
+                    constant = _constant(found, shape, "o")
+                    yield f"o.get({found.key!r}) != {constant}"
+
+    def _flat_lines(self, shape: ObjectShape) -> tuple[list[str], list[str]]:
+        """Write what reads and checks the leaves of ``o``; return also their values."""
+        lines, values = [], []
         for found in shape.fields:
             if found.value is None or found.is_refused:
-                constant = _constant(found, shape, "o")
-                values.append(constant)
-                if can_be_exact:
-                    test = f"o.get({found.key!r}) != {constant}"
-                    lines.append(f"    if {test}: is_exact = False")
+                values.append(_constant(found, shape, "o"))
                 continue
-            values.append(_read(found, "o"))
-            lines.append(f"    x = {_read(found, 'o')}")
-            lines += _indented(self._leaf_lines(found.value, "x"))
-            if found.is_late and can_be_exact:
-                test = f"x is None and {found.key!r} not in o"
-                lines.append(f"    if {test}: is_exact = False")
-        if can_be_exact:
-            lines.append(f"    if len(o) != {len(shape.fields)}: is_exact = False")
-            lines.append("if is_exact: return v")
-        built = _display(shape, values)
-        if not is_non_null:
-            built = f"None if o is None else {built}"
-        return [*lines, f"return [{built} for o in v]"]
+            variable = f"x{len(values)}"
+            values.append(variable)
+            lines.append(f"{variable} = {_read(found, 'o')}")
+            lines += self._leaf_lines(found.value, variable)
+        return lines, values
 
     def _is_wrong(self, leaf: LeafShape, variable: str, *, is_non_null: bool) -> str:
         """Return the condition under which a leaf does not fit; may be empty."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.execution.generated import SourceWriter
 from graphgw.execution.shape import TYPENAME_KEY
-from graphgw.federation.selection import Field
+from graphgw.federation.selection import TYPENAME, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -147,6 +147,7 @@ class _CollectorWriter:
         if not inputs:
             yield "return objects, [0] * len(objects), [{}] if objects else []"
             return
+        yield from self._column_body()
         yield "targets, positions, representations = [], [], []"
         for index in range(len(inputs)):
             yield f"known{index} = {{}}"
@@ -168,6 +169,43 @@ class _CollectorWriter:
         yield "    targets.append(o)"
         yield "    positions.append(i)"
         yield "return targets, positions, representations"
+
+    def _column_body(self) -> Iterator[str]:
+        """Write what represents all objects at once, where they are all alike.
+
+        Only for one kind of entity with plain fields; whatever is out of the ordinary
+        (a null, a field that is missing, another type) leaves it to the loop.
+        """
+        first, *others = self._fetch.inputs
+        type_name = first.types[0] if len(first.types) == 1 else first.typename
+        fields = [f for f in first.selections if isinstance(f, Field) and f != TYPENAME]
+        is_plain = all(self._is_simple(type_name, found) for found in fields)
+        has_fragments = any(not isinstance(f, Field) for f in first.selections)
+        if others or has_fragments or not fields or not is_plain:
+            return
+        types = self.source.constant("TYPES_", frozenset((None, *first.types)))
+        reads = [f"o[{found.response_key!r}]" for found in fields]
+        names = [f"v{number}" for number in range(len(fields))]
+        one = len(fields) == 1
+        values = reads[0] if one else f"({', '.join(reads)})"
+        key = names[0] if one else f"({', '.join(names)})"
+        pairs = [f"{TYPENAME_KEY!r}: {first.typename!r}"]
+        pairs += [f"{f.name!r}: {name}" for f, name in zip(fields, names, strict=True)]
+        nulls = " or ".join(f"{name} is None" for name in names)
+        yield "try:"
+        yield f"    keys = [{values} for o in objects]"
+        yield "    distinct = dict.fromkeys(keys)"
+        yield f"    found = [o.get({TYPENAME_KEY!r}) for o in objects]"
+        yield f"    sent = [{{{', '.join(pairs)}}} for {key} in distinct"
+        yield f"        if not ({nulls})]"
+        yield f"    if {types}.issuperset(found) and len(sent) == len(distinct):"
+        yield "        positions = list(range(len(keys)))"
+        yield "        if len(sent) < len(keys):"
+        yield "            places = dict(zip(distinct, positions))"
+        yield "            positions = [places[k] for k in keys]"
+        yield "        return objects, positions, sent"
+        yield "except (KeyError, TypeError):"
+        yield "    pass"
 
     def _entity_body(self, index: int, entity: EntityInput) -> Iterator[str]:
         """Write the lines that set ``i``, the position of ``o``'s representation."""

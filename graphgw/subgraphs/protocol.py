@@ -76,7 +76,11 @@ class PreparedFetch(Protocol):
 
 
 class Subgraph(Protocol):
-    """One service's GraphQL schema and what answers it."""
+    """One service's GraphQL schema and what answers it.
+
+    One that also has a true attribute ``keeps_order`` promises that the objects of a
+    list have their keys in one order; those of others are looked at one by one.
+    """
 
     @property
     def name(self) -> str:

@@ -74,6 +74,9 @@ class Subgraph:
         )
     """
 
+    keeps_order: Final = True
+    """Objects are made by generated functions, each with its keys in one order."""
+
     def __init__(
         self,
         name: str,

@@ -178,7 +178,8 @@ def test_an_argument_from_a_context_needs_the_context_on_every_way():
             "Payment.amount",
             (
                 "Query.payment { amount } cannot be resolved: "
-                'nothing above sets the context that subgraph "a" takes an argument from'
+                'nothing above sets the context that subgraph "a" takes an argument'
+                " from"
             ),
         )
     ]

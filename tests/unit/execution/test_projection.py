@@ -38,6 +38,38 @@ async def test_what_has_another_shape_is_cut_to_the_clients(shop, products, rows
     assert list(result.data["products"][0].items()) == [("title", "A"), ("sku", "a")]
 
 
+async def test_every_object_of_a_list_gets_the_clients_order(shop, products):
+    rows = [{"title": "A", "sku": "a"}, {"sku": "b", "title": "B"}]
+    products.change = lambda _: FetchResult({"products": rows})
+
+    result = await shop.run("{ products { title sku } }")
+
+    assert [list(row) for row in result.data["products"]] == [["title", "sku"]] * 2
+
+
+@pytest.mark.parametrize("keeps_order", [False, True])
+async def test_objects_that_miss_what_others_got_have_nulls(
+    shop, users, orders, keeps_order
+):
+    for subgraph in shop.subgraphs.values():
+        subgraph.keeps_order = keeps_order
+    rows = [{"id": "1", "name": "A"}, None, {"id": "3", "name": "B"}]
+    users.change = lambda _: FetchResult({"users": rows})
+    orders.entities["User"][0]["orders"] = None
+    shop.subgraphs["PRODUCTS"].entities["Product"][0]["price"] = None
+
+    result = await shop.run(
+        "{ users { id name orders { id } } products { sku price } }"
+    )
+
+    assert result.data["users"] == [
+        {"id": "1", "name": "A", "orders": None},
+        None,
+        {"id": "3", "name": "B", "orders": None},
+    ]
+    assert result.data["products"][0] == {"sku": "a", "price": None}
+
+
 async def test_typename_of_a_concrete_type_is_the_schemas(shop, users):
     wrong = {"user": {"t": "Robot", "name": "Ada"}}
     users.change = lambda _: FetchResult(wrong)
@@ -112,6 +144,45 @@ async def test_a_null_with_an_error_of_its_own_gets_no_second_one(shop, users):
 
     assert result.data == {"users": [{"name": "Ada"}, None]}
     assert [error["message"] for error in result.errors] == ["no name"]
+
+
+async def test_an_entity_that_cannot_be_named_is_null_without_an_error(
+    shop, users, orders
+):
+    users.change = lambda _: FetchResult({"user": {"id": None, "name": "Ada"}})
+
+    result = await shop.run("{ user { name orders { id } } }")
+
+    assert result.data == {"user": {"name": "Ada", "orders": None}}
+    assert result.errors == []
+    assert orders.calls == []
+
+
+async def test_what_may_not_be_null_of_an_entity_that_cannot_be_named_is_an_error(
+    shop, users, orders
+):
+    users.change = lambda _: FetchResult({"user": {"id": None, "name": "Ada"}})
+
+    result = await shop.run("{ user { name total } }")
+
+    assert result.data == {"user": None}
+    assert [(error["message"], error["path"]) for error in result.errors] == [
+        ("Cannot return null for non-nullable field User.total.", ["user", "total"])
+    ]
+    assert orders.calls == []
+
+
+async def test_what_a_failed_fetch_leaves_out_has_its_error_alone(shop, users):
+    errors = (FetchError("no id today", ("user", "id"), "SOURCE_ERROR"),)
+    user = {"user": {"id": None, "name": "Ada"}}
+    users.change = lambda _: FetchResult(user, errors)
+
+    result = await shop.run("{ user { name total } }")
+
+    assert result.data == {"user": None}
+    assert [(error["message"], error["path"]) for error in result.errors] == [
+        ("no id today", ["user"])
+    ]
 
 
 async def test_an_entity_that_is_not_found_nulls_what_it_would_have_given(shop, orders):

@@ -90,6 +90,38 @@ def test_a_required_value_that_may_not_be_null_leaves_the_entity_out():
     ]
 
 
+def test_entities_that_are_all_alike_share_and_keep_their_positions():
+    rows = [{"id": "a"}, {"id": "b"}, {"id": "a"}]
+    odd = [*rows, {"id": None}]
+
+    alike, mixed = representations(rows, "id"), representations(odd, "id")
+
+    assert alike == mixed
+    assert alike.positions == [0, 1, 0]
+    assert all(one is other for one, other in zip(alike.targets, rows, strict=True))
+
+
+def test_composite_keys_of_plain_values_are_compared_in_full():
+    rows = [{"id": "a", "sku": "x"}, {"id": "a", "sku": "y"}, {"id": "a", "sku": "x"}]
+
+    found = representations(rows, "id sku")
+
+    assert found.positions == [0, 1, 0]
+    assert found.representations == [
+        {"__typename": "Product", "id": "a", "sku": "x"},
+        {"__typename": "Product", "id": "a", "sku": "y"},
+    ]
+
+
+def test_objects_of_another_type_are_not_among_the_entities():
+    rows = [{"__typename": "Shop", "id": "s"}, {"__typename": "Product", "id": "p"}]
+
+    found = representations(rows, "id")
+
+    assert found.representations == [{"__typename": "Product", "id": "p"}]
+    assert found.targets == [rows[1]]
+
+
 def test_one_complete_key_of_several_is_enough():
     shop = {"code": "s"}
     rows = [
