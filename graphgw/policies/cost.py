@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from graphgw.policies.arguments import ArgumentReader
     from graphgw.types import JSON, JSONObject
 
-__all__ = ["CostModel", "CostProgram", "estimate_cost"]
+__all__ = [
+    "CostModel",
+    "CostNode",
+    "CostProgram",
+    "estimate_cost",
+    "find_unsized",
+    "input_costs",
+]
 
 MUTATION: Final = 10
 """What a mutation costs before any field."""
@@ -46,10 +53,12 @@ class _Sizes:
     assumed: int | None = None
     arguments: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    needs_one: bool = False
+    """Whether exactly one of the arguments must be given."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class CostNode:
     """One selection: what each object costs, and what is selected in it.
 
     ``arguments`` are read only where the cost depends on them: ``weights`` holds the
@@ -57,13 +66,17 @@ class _Node:
     """
 
     weight: int
-    inner: tuple[_Node, ...]
+    inner: tuple[CostNode, ...]
     name: str = ""
     is_list: bool = False
     sizes: _Sizes | None = None
     arguments: tuple[ArgumentReader, ...] = ()
     weights: Mapping[str, _InputCost] | None = None
     place: SelectionPath = ()
+    key: str = ""
+    coordinate: str = ""
+    given: tuple[ArgumentReader, ...] = ()
+    """The slicing arguments that the operation itself gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ class CostProgram:
     """The cost of an operation, ready to be estimated for its variables."""
 
     base: int
-    nodes: tuple[_Node, ...]
+    nodes: tuple[CostNode, ...]
     list_size: int
     inputs: Mapping[str, Mapping[str, _InputCost]]
     """The fields of each input type."""
@@ -99,7 +112,7 @@ def estimate_cost(
 
 def _cost(
     program: CostProgram,
-    node: _Node,
+    node: CostNode,
     variables: JSONObject,
     refused: frozenset[SelectionPath],
     sized: tuple[frozenset[str], int] | None,
@@ -111,7 +124,7 @@ def _cost(
             _cost(program, inner, variables, refused, sized) for inner in node.inner
         )
     arguments = read_arguments(node.arguments, variables) if node.arguments else {}
-    extra = _input_costs(program, node.weights, arguments) if node.weights else 0
+    extra = input_costs(program, node.weights, arguments) if node.weights else 0
     size = _size(node.sizes, arguments)
     below = None
     if node.sizes is not None and node.sizes.fields and size is not None:
@@ -141,11 +154,12 @@ def _number(value: JSON) -> int | None:
     return max(0, value)
 
 
-def _input_costs(
+def input_costs(
     program: CostProgram, costs: Mapping[str, _InputCost], given: Any
 ) -> int:
+    """Return what the arguments cost that are given."""
     if isinstance(given, list):
-        return sum(_input_costs(program, costs, item) for item in given)
+        return sum(input_costs(program, costs, item) for item in given)
     if not isinstance(given, dict):
         return 0
     total = 0
@@ -155,8 +169,46 @@ def _input_costs(
         value = given[name]
         total += cost.weight * (len(value) if isinstance(value, list) else 1)
         if cost.input_type is not None:
-            total += _input_costs(program, program.inputs[cost.input_type], value)
+            total += input_costs(program, program.inputs[cost.input_type], value)
     return total
+
+
+def find_unsized(
+    program: CostProgram,
+    variables: JSONObject,
+    refused: frozenset[SelectionPath] = frozenset(),
+) -> tuple[str, tuple[str, ...]] | None:
+    """Return a list whose size the operation must give and does not, or gives twice.
+
+    One argument that is given counts, or else one that has a default.
+
+    Returns:
+        The field's coordinate and the names of its slicing arguments.
+    """
+    pending = list(reversed(program.nodes))
+    while pending:
+        node = pending.pop()
+        if node.place in refused:
+            continue
+        sizes = node.sizes
+        if sizes is not None and sizes.needs_one and sizes.arguments:
+            given = _present(read_arguments(node.given, variables), sizes)
+            known = _present(read_arguments(node.arguments, variables), sizes)
+            if given > 1 or not known:
+                return node.coordinate, sizes.arguments
+        pending += reversed(node.inner)
+    return None
+
+
+def _present(arguments: JSONObject, sizes: _Sizes) -> int:
+    return sum(arguments.get(name) is not None for name in sizes.arguments)
+
+
+def _given_sizes(field: Field, sizes: _Sizes | None) -> tuple[ArgumentReader, ...]:
+    if sizes is None or not sizes.needs_one:
+        return ()
+    readers = argument_readers(field, None)
+    return tuple(reader for reader in readers if reader.name in sizes.arguments)
 
 
 class CostModel:
@@ -183,7 +235,7 @@ class CostModel:
 
     def _nodes(
         self, selections: Selections, parent: GraphQLNamedType, place: SelectionPath
-    ) -> tuple[_Node, ...]:
+    ) -> tuple[CostNode, ...]:
         schema = self._supergraph.schema
         found = []
         for index, selection in enumerate(selections):
@@ -193,21 +245,21 @@ class CostModel:
                 continue
             type_ = schema.type_map[selection.type_condition]
             inner = self._nodes(selection.selections, type_, here)
-            found.append(_Node(0, inner, place=here))
+            found.append(CostNode(0, inner, place=here))
         return tuple(found)
 
     def _field(
         self, field: Field, parent: GraphQLNamedType, place: SelectionPath
-    ) -> _Node:
+    ) -> CostNode:
         definition = field_definition(self._supergraph.schema, parent, field.name)
         if definition is None or field.name.startswith("__"):
-            return _Node(0, (), field.name, place=place)
+            return CostNode(0, (), field.name, place=place)
         coordinates = self._coordinates(parent.name, field.name)
         named = get_named_type(definition.type)
         sizes = self._sizes(coordinates)
         weights = self._argument_weights(coordinates, definition)
         own = self._weight(coordinates)
-        return _Node(
+        return CostNode(
             weight=self._type_weight(named) if own is None else own,
             inner=self._nodes(field.selections, named, place),
             name=field.name,
@@ -218,6 +270,9 @@ class CostModel:
             else (),
             weights=weights,
             place=place,
+            key=field.response_key,
+            coordinate=f"{parent.name}.{field.name}",
+            given=_given_sizes(field, sizes),
         )
 
     def _coordinates(self, type_name: str, field_name: str) -> list[str]:
@@ -254,6 +309,7 @@ class CostModel:
                     assumed if isinstance(assumed, int) else None,
                     tuple(given.get("slicingArguments") or ()),
                     tuple(given.get("sizedFields") or ()),
+                    given.get("requireOneSlicingArgument") is not False,
                 )
         return None
 

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.errors import RequestError
     from graphgw.operations.operation import Operation, SelectionPath
+    from graphgw.stores.protocol import Draw, Store
     from graphgw.types import JSONObject
 
 __all__ = [
     "ALLOWED",
     "AllowRows",
+    "Debit",
     "Decision",
     "Outcome",
     "Policy",
@@ -46,16 +48,31 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Debit:
+    """The estimated cost of an operation, and where it was drawn from, if at all.
+
+    ``measure`` returns the actual cost for the data of the answer.
+    """
+
+    estimate: int
+    measure: Callable[[Any], int] = field(repr=False, compare=False)
+    draw: Draw | None = None
+    store: Store | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Refused selections, headers for the answer, or one refusal of everything.
 
-    ``invalidates`` are the tags of cached values that the operation changes.
+    ``invalidates`` are the tags of cached values that the operation changes,
+    ``debit`` what it paid beforehand.
     """
 
     refusals: tuple[Refusal, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     refusal: RequestError | None = None
     invalidates: tuple[str, ...] = ()
+    debit: Debit | None = None
 
 
 ALLOWED: Final = Decision()
@@ -102,6 +119,9 @@ class Outcome:
 
     status: int
     has_errors: bool = False
+    data: Any = field(default=None, repr=False)
+    is_complete: bool = False
+    """Whether there was an answer; without one nobody knows what was done."""
 
 
 class Policy(Protocol):
@@ -127,4 +147,5 @@ def combine(first: Decision, second: Decision) -> Decision:
         headers=first.headers + second.headers,
         refusal=first.refusal or second.refusal,
         invalidates=first.invalidates + second.invalidates,
+        debit=first.debit or second.debit,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from graphgw.errors import (
     ConfigurationError,
@@ -16,11 +16,12 @@ from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
 from graphgw.policies.cache_invalidation import find_invalidations, find_tags
-from graphgw.policies.cost import CostModel, estimate_cost
-from graphgw.policies.decision import ALLOWED, Decision
+from graphgw.policies.cost import CostModel, estimate_cost, find_unsized
+from graphgw.policies.cost_measure import measure_cost
+from graphgw.policies.decision import ALLOWED, Debit, Decision
 from graphgw.policies.guards import build_guards
 from graphgw.policies.policy_functions import import_policies
-from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy
+from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy, cost_rule
 from graphgw.policies.rate_rules import RateRules
 from graphgw.policies.refusals import (
     has_rest,
@@ -36,7 +37,7 @@ from graphgw.policies.row_rules import ROW_RULES, RowRules
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
-from graphgw.telemetry.events import SelectionRefused
+from graphgw.telemetry.events import CostMeasured, SelectionRefused
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["PolicySet"]
+__all__ = ["Bounded", "PolicySet"]
 
 _OPERATIONS: Final = 4000
 _OPERATION_BYTES: Final = 32 * 1024 * 1024
@@ -113,7 +114,10 @@ class PolicySet:
         )
         self._store = store or MemoryStore(clock=clock)
         self._rate_policy = RateLimitPolicy(
-            self._settings.rate_limit, self._store, clock
+            self._settings.rate_limit,
+            self._store,
+            clock,
+            cost_rule(self._settings.cost),
         )
         self._enforced = self._names_at("enforce")
         self._shadowed = self._names_at("shadow")
@@ -125,7 +129,7 @@ class PolicySet:
         )
         cost = self._settings.cost
         self._cost_model: CostModel | None = None
-        if cost.limit is not None and cost.switch != "off":
+        if cost.is_estimated:
             self._cost_model = CostModel(supergraph, list_size=cost.list_size)
         self._decides_always = self._cost_model is not None or (
             self._rate_policy.operation_rule is not None
@@ -192,12 +196,19 @@ class PolicySet:
                     context.principal, (refusal.coordinate for refusal in refusals)
                 )
             )
-        too_expensive = self._decide_cost(context, known, variables, refusals)
+        cost = self._price(known, variables, refusals)
+        too_expensive = self._check_cost(context, known, variables, cost)
         if too_expensive is not None:
             return Decision(refusal=too_expensive)
-        limits = await self._decide_rate(context, guards, variables, absent)
+        limits = await self._decide_rate(context, guards, variables, absent, cost)
         decision = self._limit(context, operation, guards, refusals, limits)
-        if known.invalidations and decision.refusal is None:
+        if decision.refusal is not None:
+            return decision
+        if cost is not None:
+            decision = replace(
+                decision, debit=self._debit(known, variables, cost, limits)
+            )
+        if known.invalidations:
             refused = {refusal.selection for refusal in decision.refusals}
             tags = find_tags(known.invalidations, variables, refused)
             return replace(decision, invalidates=tags)
@@ -206,17 +217,46 @@ class PolicySet:
     async def settle(
         self, context: RequestContext, decision: Decision, outcome: Outcome
     ) -> None:
-        """Drop the cached values that a mutation has changed.
+        """Drop the cached values that a mutation has changed, and settle its cost.
 
-        They are dropped after a failure too: nobody knows how far it came.
+        They are dropped after a failure too: nobody knows how far it came. What an
+        operation did not use of its debit is given back; without an answer, nothing.
         """
-        del context, outcome
+        if decision.debit is not None and outcome.is_complete:
+            await self._refund(context, decision.debit, outcome)
         if decision.invalidates:
             try:
                 await self._store.invalidate(decision.invalidates)
             except StoreError:
                 # The cache is as unreachable as its invalidation.
                 return
+
+    async def _refund(
+        self, context: RequestContext, debit: Debit, outcome: Outcome
+    ) -> None:
+        actual = debit.measure(outcome.data)
+        context.observer.observe(CostMeasured(debit.estimate, actual))
+        unused = debit.estimate - actual
+        if debit.draw is None or debit.store is None or unused <= 0:
+            return
+        try:
+            await debit.store.give_back([replace(debit.draw, cost=unused)])
+        except StoreError:
+            # The bucket fills again by itself.
+            return
+
+    def check_calls(self, context: RequestContext, plan: Bounded) -> CostError | None:
+        """Return the refusal of a plan that may need too many backend calls."""
+        cost = self._settings.cost
+        limit = cost.max_backend_calls
+        if limit is None or cost.switch == "off":
+            return None
+        calls = plan.calls
+        if calls <= limit:
+            return None
+        message = f"The plan may need {calls} backend calls, {limit} are allowed."
+        extensions: dict[str, object] = {"calls": calls, "limit": limit}
+        return self._too_expensive(context, CostError(message, extensions=extensions))
 
     def response_headers(
         self, operation: Operation, *, has_errors: bool, principal: Principal
@@ -250,28 +290,60 @@ class PolicySet:
             refusals.append(unauthorized(guard))
         return refusals, with_inner(guards, frozenset(broken))
 
-    def _decide_cost(
+    def _price(
+        self, known: _Known, variables: JSONObject, refusals: list[Refusal]
+    ) -> int | None:
+        """Return what an operation is estimated to cost, if that matters."""
+        if known.cost is None:
+            return None
+        refused = frozenset(refusal.selection for refusal in refusals)
+        return estimate_cost(known.cost, variables, refused)
+
+    def _check_cost(
         self,
         context: RequestContext,
         known: _Known,
         variables: JSONObject,
-        refusals: list[Refusal],
+        cost: int | None,
     ) -> CostError | None:
-        limit = self._settings.cost.limit
-        if known.cost is None or limit is None:
+        if known.cost is None or cost is None:
             return None
-        refused = frozenset(refusal.selection for refusal in refusals)
-        cost = estimate_cost(known.cost, variables, refused)
+        settings = self._settings.cost
+        unsized = find_unsized(known.cost, variables)
+        if unsized is not None:
+            coordinate, names = unsized
+            message = f"{coordinate} needs exactly one of {', '.join(names)}."
+            found = self._too_expensive(context, CostError(message))
+            if found is not None:
+                return found
+        burst = settings.burst or settings.budget
+        limits = [n for n in (settings.limit, burst) if n is not None]
+        limit = min(limits, default=cost)
         if cost <= limit:
             return None
+        message = f"The estimated cost of {cost} is more than the limit of {limit}."
+        extensions: dict[str, object] = {"cost": cost, "limit": limit}
+        return self._too_expensive(context, CostError(message, extensions=extensions))
+
+    def _too_expensive(
+        self, context: RequestContext, error: CostError
+    ) -> CostError | None:
+        """Report an operation, and return its refusal unless the rule is a shadow."""
         is_shadow = self._settings.cost.switch == "shadow"
         context.observer.observe(
             SelectionRefused("operation", CostError.code, is_shadow=is_shadow)
         )
-        if is_shadow:
-            return None
-        message = f"The estimated cost of {cost} is more than the limit of {limit}."
-        return CostError(message, extensions={"cost": cost, "limit": limit})
+        return None if is_shadow else error
+
+    def _debit(
+        self, known: _Known, variables: JSONObject, cost: int, limits: RateLimits
+    ) -> Debit:
+        program = known.cost
+
+        def measure(data: object) -> int:
+            return 0 if program is None else measure_cost(program, variables, data)
+
+        return Debit(cost, measure, limits.debit, limits.store)
 
     async def _decide_rate(
         self,
@@ -279,13 +351,30 @@ class PolicySet:
         guards: Guards,
         variables: JSONObject,
         absent: frozenset[int],
+        cost: int | None,
     ) -> RateLimits:
-        switch = self._settings.rate_limit.switch
-        draws = guards.has_limits or self._rate_policy.operation_rule is not None
-        if switch == "off" or not draws:
+        policy, switch = self._rate_policy, self._settings.rate_limit.switch
+        draws_uses = switch != "off" and (
+            guards.has_limits or policy.operation_rule is not None
+        )
+        pays = cost is not None and policy.cost_rule is not None
+        if not draws_uses and not pays:
             return NO_LIMITS
-        limits = await self._rate_policy.decide(context, guards, variables, absent)
-        return NO_LIMITS if switch == "shadow" else limits
+        limits = await policy.decide(
+            context,
+            guards,
+            variables,
+            absent,
+            cost=cost if pays else None,
+            draws_uses=draws_uses,
+        )
+        is_cost = limits.operation is not None and (
+            limits.operation.rule is policy.cost_rule
+        )
+        is_shadow = self._settings.cost.switch if is_cost else switch
+        if is_shadow != "shadow":
+            return limits
+        return replace(limits, refused={}, operation=None, headers=())
 
     def _limit(
         self,
@@ -295,7 +384,7 @@ class PolicySet:
         refusals: list[Refusal],
         limits: RateLimits,
     ) -> Decision:
-        if limits is NO_LIMITS:
+        if limits.operation is None and not (limits.refused or limits.headers):
             return Decision(tuple(refusals)) if refusals else ALLOWED
         if limits.operation is not None:
             error = used_up(limits.operation)
@@ -347,6 +436,15 @@ class PolicySet:
             self._cost_model.prepare(operation) if self._cost_model else None,
             find_invalidations(operation, supergraph),
         )
+
+
+class Bounded(Protocol):
+    """A plan that knows its upper bound before it runs."""
+
+    @property
+    def calls(self) -> int:
+        """How many backend calls it may need."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

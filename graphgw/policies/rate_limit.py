@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from graphgw.policies.arguments import read_arguments
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     from graphgw.context import RequestContext
     from graphgw.policies.guards import Guards
-    from graphgw.policies.settings import RateLimitSettings
+    from graphgw.policies.settings import CostSettings, RateLimitSettings
     from graphgw.stores.protocol import Store
     from graphgw.types import Clock, JSONObject, Principal
 
-__all__ = ["NO_LIMITS", "Exhausted", "RateLimitPolicy", "RateLimits"]
+__all__ = ["NO_LIMITS", "Exhausted", "RateLimitPolicy", "RateLimits", "cost_rule"]
 
 _CLOSED_RETRY: Final = 1.0
 _OPERATION: Final = "operation"
+_COST: Final = "cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class RateLimits:
     refused: dict[int, Exhausted]
     operation: Exhausted | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    debit: Draw | None = None
+    """What the operation's cost was drawn from, in ``store``."""
+    store: Store | None = None
 
 
 NO_LIMITS: Final = RateLimits({})
@@ -60,12 +64,19 @@ class RateLimitPolicy:
     pass, ``closed`` nothing, ``local`` counts in this process alone.
     """
 
-    def __init__(self, settings: RateLimitSettings, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: RateLimitSettings,
+        store: Store,
+        clock: Clock,
+        cost_rule: RateRule | None = None,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._workers = max(1, settings.workers)
         self._local = MemoryStore(max_bytes=0, clock=clock)
         self.operation_rule = _operation_rule(settings)
+        self.cost_rule = cost_rule
 
     async def decide(
         self,
@@ -73,6 +84,9 @@ class RateLimitPolicy:
         guards: Guards,
         variables: JSONObject,
         absent: frozenset[int],
+        *,
+        cost: int | None = None,
+        draws_uses: bool = True,
     ) -> RateLimits:
         """Draw for every selection that is still there.
 
@@ -81,9 +95,14 @@ class RateLimitPolicy:
             guards: The operation's.
             variables: JSON input values by name.
             absent: Guards that are refused already, or stand within such.
+            cost: What the operation is to pay beforehand; ``None`` for nothing.
+            draws_uses: Whether the limits on operations and fields count.
         """
-        shares = 1 if self._store.is_shared else self._workers
-        plan = list(self._plan(context, guards, variables, absent))
+        store = self._store
+        shares = 1 if store.is_shared else self._workers
+        plan = list(self._plan(context, guards, variables, absent, cost))
+        if not draws_uses:
+            plan = [_only_cost(plan[0])]
         try:
             verdicts = await self._store.take(_withdrawals(plan, shares))
         except StoreError:
@@ -91,9 +110,13 @@ class RateLimitPolicy:
                 return RateLimits({})
             if self._settings.on_store_error == "closed":
                 return _closed(plan)
-            shares = self._workers
-            verdicts = await self._local.take(_withdrawals(plan, shares))
-        return self._answer(context, plan, verdicts)
+            store, shares = self._local, self._workers
+            verdicts = await store.take(_withdrawals(plan, shares))
+        limits = self._answer(context, plan, verdicts)
+        if cost is None or limits.operation is not None:
+            return limits
+        (*_, draw) = _withdrawals(plan[:1], shares)[0].draws
+        return replace(limits, debit=draw, store=store)
 
     def _plan(
         self,
@@ -101,12 +124,18 @@ class RateLimitPolicy:
         guards: Guards,
         variables: JSONObject,
         absent: frozenset[int],
+        cost: int | None,
     ) -> Iterator[_Wanted]:
         principal = context.principal
         outermost: int | None = None
         count = 0
+        whole: list[_Use] = []
         if self.operation_rule is not None:
-            yield _Wanted(None, (_Use(self.operation_rule, principal, {}, 1),), None)
+            whole.append(_Use(self.operation_rule, principal, {}, 1))
+        if self.cost_rule is not None and cost is not None:
+            whole.append(_Use(self.cost_rule, principal, {}, cost))
+        if whole:
+            yield _Wanted(None, tuple(whole), None)
             outermost, count = 0, 1
         places: dict[int, int] = {}
         for index, guard in enumerate(guards.guards):
@@ -166,6 +195,10 @@ class _Wanted:
     guard: int | None
     uses: tuple[_Use, ...]
     within: int | None
+
+
+def _only_cost(wanted: _Wanted) -> _Wanted:
+    return replace(wanted, uses=wanted.uses[-1:])
 
 
 def _withdrawals(plan: list[_Wanted], workers: int) -> list[Withdrawal]:
@@ -247,4 +280,16 @@ def _operation_rule(settings: RateLimitSettings) -> RateRule | None:
         limit=settings.limit,
         window=parse_duration(settings.window),
         burst=settings.burst or settings.limit,
+    )
+
+
+def cost_rule(settings: CostSettings) -> RateRule | None:
+    """Return the bucket that holds what a caller's operations may cost."""
+    if settings.budget is None or settings.switch == "off":
+        return None
+    return RateRule(
+        bucket=_COST,
+        limit=settings.budget,
+        window=parse_duration(settings.window),
+        burst=settings.burst or settings.budget,
     )

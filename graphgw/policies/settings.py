@@ -146,9 +146,25 @@ class CostSettings:
 
     switch: Switch = "enforce"
     limit: int | None = None
-    """The highest estimate that is served; ``None`` estimates nothing."""
+    """The highest estimate that is served; ``None`` serves any."""
+    budget: int | None = None
+    """What one caller's operations may cost in each ``window``.
+
+    An operation debits its estimate before it runs and gets back what it did not use.
+    """
+    window: str = "1m"
+    burst: int | None = None
+    """What may be spent at once; the whole budget by default."""
+    max_backend_calls: int | None = None
+    """The most backend calls that a plan may need, each batch counted once."""
     list_size: int = 10
     """Items that a list without ``@listSize`` is assumed to have."""
+
+    @property
+    def is_estimated(self) -> bool:
+        """Tell whether the cost of an operation matters."""
+        has_bound = self.limit is not None or self.budget is not None
+        return has_bound and self.switch != "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError
 from graphgw.subgraphs.local.columns import group, scatter, together
+from graphgw.subgraphs.local.count_calls import count_calls
 from graphgw.subgraphs.local.expected_rows import expected_rows
 from graphgw.subgraphs.local.failures import Failures
 from graphgw.subgraphs.local.print_program import print_program
@@ -37,6 +38,7 @@ class PreparedQuery:
     def __init__(self, schema: LocalSchema, program: ObjectProgram) -> None:
         self._schema = schema
         self._program = program
+        self.calls = count_calls(program)
         self._expected = tuple(expected_rows(program, schema, [NoneType]))
         self._readers = Readers(self._expected)
 
@@ -125,6 +127,7 @@ class PreparedEntities:
     ) -> None:
         self._schema = schema
         self._programs = programs
+        self.calls = sum(map(count_calls, programs.values()))
         self._expected = {
             name: tuple(expected_rows(program, schema, []))
             for name, program in programs.items()
