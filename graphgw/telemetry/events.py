@@ -107,7 +107,6 @@ class RateLimitDecided:
 class CostMeasured:
     """An operation's estimated cost, and what it came to."""
 
-    fingerprint: str
     estimate: int
     actual: int
 
