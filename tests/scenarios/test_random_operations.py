@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from support.direct_subgraph import DirectSubgraph
 from support.fixture_server import read_scenario
 from support.generate_operations import operations
 from support.graphs import FakeGraph
-
-from graphgw.planning.print_document import print_fetch_document
-from graphgw.subgraphs.protocol import FetchError, FetchResult
-
-if TYPE_CHECKING:
-    from support.fixture_graph import FixtureGraph
-
-    from graphgw.context import RequestContext
-    from graphgw.operations.operation import VariableDefinition
-    from graphgw.planning.plan import Fetch
-    from graphgw.types import JSONObject
 
 ROOT = Path(__file__).parent
 WITHOUT_PLAN = {"corrupted_supergraph_node_id", "non_resolvable_interface_object"}
@@ -37,52 +24,6 @@ SCENARIOS = sorted(
     - WITHOUT_PLAN
     - ANSWERS_BY_INPUT
 )
-
-
-@dataclass
-class DirectSubgraph:
-    """A fixture's subgraph, asked without a network between."""
-
-    graph: FixtureGraph
-
-    @property
-    def name(self) -> str:
-        return self.graph.name
-
-    def prepare(self, fetch: Fetch, variables: Sequence[VariableDefinition]):
-        return DirectFetch(self.graph, fetch, print_fetch_document(fetch, variables))
-
-
-@dataclass
-class DirectFetch:
-    graph: FixtureGraph
-    fetch: Fetch
-    document: str
-
-    def code(self) -> str:
-        return self.document
-
-    async def run(
-        self,
-        context: RequestContext,
-        variables: JSONObject,
-        representations: Sequence[JSONObject],
-    ) -> FetchResult:
-        del context
-        sent: dict[str, Any] = dict(variables)
-        if self.fetch.inputs:
-            sent["representations"] = list(representations)
-        body = {"query": self.document, "variables": sent}
-        answer = json.loads(json.dumps(self.graph.answer(body)))
-        skip = 1 if self.fetch.inputs else 0
-        errors = tuple(
-            FetchError(error["message"], tuple(error.get("path", ())[skip:]))
-            for error in answer.get("errors", ())
-        )
-        data = answer["data"]
-        if self.fetch.inputs and data is not None:
-            data = data["_entities"]
-        return FetchResult(data, errors)
 
 
 @cache
@@ -101,7 +42,7 @@ def read_graph(name: str):
 def test_no_subgraph_is_asked_for_what_it_does_not_have(name: str):
     scenario, graph = read_graph(name)
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     @given(operations(graph.supergraph.api_schema, max_depth=5))
     def ask(operation):
         scenario.state.reset()
