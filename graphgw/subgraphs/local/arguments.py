@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphql import (
+    GraphQLBoolean,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLString,
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
     Undefined,
     VariableNode,
     coerce_input_value,
+    get_nullable_type,
+    is_non_null_type,
     parse_value,
     value_from_ast_untyped,
 )
@@ -19,14 +25,50 @@ from graphql import (
 from graphgw.errors import ResolverError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from graphql import GraphQLArgument, ValueNode
 
     from graphgw.federation.selection import Argument
     from graphgw.types import JSON, JSONObject
 
-__all__ = ["NO_ARGUMENTS", "ArgumentProgram", "compile_arguments"]
+__all__ = ["NO_ARGUMENTS", "ArgumentConverter", "ArgumentProgram", "compile_arguments"]
+
+_PYTHON_TYPES: Final[Mapping[object, type]] = {
+    GraphQLString: str,
+    GraphQLID: str,
+    GraphQLInt: int,
+    GraphQLBoolean: bool,
+}
+"""What a coerced value of a built-in type is, and its Python value, too."""
+
+
+class ArgumentConverter(Protocol):
+    """Makes keyword arguments of coerced GraphQL arguments."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Names of parameters by those of arguments."""
+        ...
+
+    @property
+    def required(self) -> Sequence[str]:
+        """Parameters without default; ``None`` where the client gave nothing."""
+        ...
+
+    def __call__(self, coerced: dict[str, Any]) -> dict[str, Any]:
+        """Return keyword arguments."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _QuickArgument:
+    """A variable of a built-in type, which needs no conversion."""
+
+    parameter: str
+    variable: str
+    python_type: type
+    is_nullable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +76,11 @@ class ArgumentProgram:
     """The arguments of one field; ``convert`` makes Python values of coerced ones."""
 
     nodes: tuple[tuple[str, GraphQLArgument, ValueNode], ...] = ()
-    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    convert: ArgumentConverter | None = None
     fixed: Mapping[str, Any] | None = None
     """The values where no variable is used."""
+    quick: tuple[_QuickArgument, ...] = ()
+    """All arguments, where each is a variable of a built-in type."""
 
     def evaluate(self, variables: JSONObject) -> dict[str, Any]:
         """Return keyword arguments; those left out are not in it.
@@ -46,6 +90,10 @@ class ArgumentProgram:
         """
         if self.fixed is not None:
             return dict(self.fixed)
+        if self.quick:
+            values = self._evaluate_quickly(variables)
+            if values is not None:
+                return values
         coerced: dict[str, Any] = {}
         for name, argument, node in self.nodes:
             value = _json_of(node, variables)
@@ -61,6 +109,21 @@ class ArgumentProgram:
             coerced[argument.out_name or name] = fitting
         return coerced if self.convert is None else self.convert(coerced)
 
+    def _evaluate_quickly(self, variables: JSONObject) -> dict[str, Any] | None:
+        """Return keyword arguments, ``None`` where one is not of its plain type."""
+        values: dict[str, Any] = {}
+        for argument in self.quick:
+            value = variables.get(argument.variable, Undefined)
+            if type(value) is argument.python_type or (
+                value is None and argument.is_nullable
+            ):
+                values[argument.parameter] = value
+            elif value is not Undefined:
+                return None
+        for name in self.convert.required if self.convert is not None else ():
+            values.setdefault(name, None)
+        return values
+
 
 NO_ARGUMENTS: Final = ArgumentProgram(fixed={})
 
@@ -68,7 +131,7 @@ NO_ARGUMENTS: Final = ArgumentProgram(fixed={})
 def compile_arguments(
     given: tuple[Argument, ...],
     declared: Mapping[str, GraphQLArgument],
-    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    convert: ArgumentConverter | None = None,
 ) -> ArgumentProgram:
     """Parse arguments once; without variables evaluate them, too.
 
@@ -81,13 +144,28 @@ def compile_arguments(
         (argument.name, declared[argument.name], parse_value(argument.value))
         for argument in given
     )
-    program = ArgumentProgram(nodes, convert)
+    program = ArgumentProgram(nodes, convert, quick=_quick(nodes, convert))
     if any(argument.variables for argument in given) or not (nodes or convert):
         return program if nodes else NO_ARGUMENTS
     try:
         return ArgumentProgram(nodes, convert, program.evaluate({}))
     except ResolverError:
         return program
+
+
+def _quick(
+    nodes: Iterable[tuple[str, GraphQLArgument, ValueNode]],
+    convert: ArgumentConverter | None,
+) -> tuple[_QuickArgument, ...]:
+    found = []
+    for name, argument, node in nodes:
+        python_type = _PYTHON_TYPES.get(get_nullable_type(argument.type))
+        if convert is None or python_type is None or not isinstance(node, VariableNode):
+            return ()
+        nullable = not is_non_null_type(argument.type)
+        parameter = convert.names[name]
+        found.append(_QuickArgument(parameter, node.name.value, python_type, nullable))
+    return tuple(found)
 
 
 def _json_of(node: ValueNode, variables: JSONObject) -> JSON:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLField
     from strawberry.federation import Schema
+    from strawberry.types.arguments import StrawberryArgument
     from strawberry.types.field import StrawberryField
 
     from graphgw.subgraphs.cache_rules import CacheRule
+    from graphgw.subgraphs.local.arguments import ArgumentConverter
     from graphgw.subgraphs.local.fields import Binding, EntityKey
 
 __all__ = [
@@ -202,7 +204,7 @@ class LocalSchema:
 
     def converter(
         self, core_field: GraphQLField, function: Callable[..., Any]
-    ) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
+    ) -> ArgumentConverter | None:
         """Return what makes keyword arguments of coerced GraphQL arguments.
 
         A parameter without default that the client left out is ``None``.
@@ -217,16 +219,27 @@ class LocalSchema:
             if argument.python_name in parameters
             and parameters[argument.python_name].default is inspect.Parameter.empty
         ]
+        name_of = self.strawberry.config.name_converter.from_argument
+        names = {name_of(argument): argument.python_name for argument in arguments}
+        return _Converter(self.strawberry, list(arguments), names, required)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Converter:
+    """Strawberry's conversion of arguments."""
+
+    strawberry: Schema
+    arguments: list[StrawberryArgument]
+    names: Mapping[str, str]
+    required: Sequence[str]
+
+    def __call__(self, coerced: dict[str, Any]) -> dict[str, Any]:
         registry = self.strawberry.schema_converter.scalar_registry
         config = self.strawberry.config
-
-        def convert(coerced: dict[str, Any]) -> dict[str, Any]:
-            values = convert_arguments(coerced, arguments, registry, config)
-            for name in required:
-                values.setdefault(name, None)
-            return values
-
-        return convert
+        values = convert_arguments(coerced, self.arguments, registry, config)
+        for name in self.required:
+            values.setdefault(name, None)
+        return values
 
 
 def default_of(core_field: GraphQLField) -> Any:
