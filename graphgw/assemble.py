@@ -261,7 +261,11 @@ async def _read_one(reference: SubgraphReference, subgraph: RemoteSubgraph) -> _
         if reference.sdl is None:
             deadline = Deadline.after(reference.remote.timeout)
             sdl = await fetch_sdl(
-                subgraph.name, subgraph.url, subgraph.transport, deadline
+                subgraph.name,
+                subgraph.url,
+                subgraph.transport,
+                deadline,
+                reference.headers.insert,
             )
         else:
             sdl = await asyncio.to_thread(reference.sdl.read_text, "utf-8")

@@ -13,6 +13,7 @@ from graphgw.subgraphs.remote.subgraph import GRAPHQL_HEADERS
 
 if TYPE_CHECKING:
     from graphgw.sources.protocol import Transport
+    from graphgw.subgraphs.remote.headers import HeaderPairs
     from graphgw.types import Deadline
 
 __all__ = ["fetch_sdl"]
@@ -26,9 +27,20 @@ _BODY: Final = orjson.dumps(
 
 
 async def fetch_sdl(
-    name: str, url: str, transport: Transport, deadline: Deadline
+    name: str,
+    url: str,
+    transport: Transport,
+    deadline: Deadline,
+    headers: HeaderPairs = (),
 ) -> str:
     """Return a subgraph's SDL, as its ``_service`` field tells it.
+
+    Args:
+        name: The subgraph's.
+        url: Where it is.
+        transport: Sends the request.
+        deadline: Bounds it.
+        headers: The gateway's own; no client asks.
 
     Raises:
         SourceError: The subgraph did not answer, or is no federation subgraph.
@@ -37,7 +49,7 @@ async def fetch_sdl(
         "POST",
         url,
         deadline,
-        GRAPHQL_HEADERS,
+        (*GRAPHQL_HEADERS, *((key.lower(), value) for key, value in headers)),
         _BODY,
         name,
         is_idempotent=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphgw.sources.headers import is_forwardable, select_headers
 
@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
     from graphgw.types import Headers
 
-__all__ = ["HeaderPairs", "HeaderRules", "build_header_selector"]
+__all__ = ["HeaderPairs", "HeaderRules", "build_header_selector", "tells_identity"]
 
 HeaderPairs: TypeAlias = tuple[tuple[str, str], ...]
+
+_IDENTITY: Final = re.compile(
+    "api-?key|auth|client-ip|cookie|credential|forwarded|jwt|real-ip|secret|session"
+    "|signature|subject|token|user(?!-agent$)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,9 @@ class HeaderRules:
 
     A client's header goes on if it is named in ``forward`` or fits a pattern of
     ``forward_matching``, and is not in ``remove``; ``rename`` gives it another name
-    on the way. ``insert`` is sent with every request and replaces what was
+    on the way. A pattern does not reach headers that may tell who or where the client
+    is, such as ``authorization``, ``cookie``, ``x-user-id`` or ``x-forwarded-for``:
+    those must be named. ``insert`` is sent with every request and replaces what was
     forwarded under its name. Headers of a connection or a body never go on.
     """
 
@@ -37,6 +44,11 @@ class HeaderRules:
     remove: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
     """Headers of the subgraph's answer that are handed to the client's."""
+
+
+def tells_identity(name: str) -> bool:
+    """Tell whether a header, by its lower-case name, may say who or where one is."""
+    return _IDENTITY.search(name) is not None
 
 
 def build_header_selector(rules: HeaderRules) -> Callable[[Headers], HeaderPairs]:
@@ -53,7 +65,7 @@ def build_header_selector(rules: HeaderRules) -> Callable[[Headers], HeaderPairs
     def select(headers: Headers) -> HeaderPairs:
         names = dict.fromkeys(named)
         for name in headers if patterns else ():
-            if any(pattern.fullmatch(name) for pattern in patterns):
+            if not tells_identity(name) and any(p.fullmatch(name) for p in patterns):
                 names[name] = None
         allowed = [n for n in names if n not in blocked and is_forwardable(n)]
         sent = (

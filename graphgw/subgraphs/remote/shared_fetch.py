@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from graphgw.errors import SourceBadAnswerError
 from graphgw.subgraphs.protocol import FetchError, FetchResult
+from graphgw.subgraphs.remote.headers import tells_identity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedFetch", "has_credentials"]
 
-_CREDENTIALS: Final = re.compile(
-    "api-?key|auth|cookie|credential|jwt|secret|session|signature|subject|token|user"
-)
 _REFUSALS: Final = frozenset(
     {
         "FORBIDDEN",
@@ -42,9 +39,7 @@ def has_credentials(headers: HeaderPairs, inserted: Collection[str]) -> bool:
         headers: What the subgraph is sent.
         inserted: Names of the headers that are the gateway's own.
     """
-    return any(
-        name not in inserted and _CREDENTIALS.search(name) for name, _ in headers
-    )
+    return any(name not in inserted and tells_identity(name) for name, _ in headers)
 
 
 class SharedFetch:

@@ -131,16 +131,21 @@ class RemoteSubgraph:
         body: bytes,
         context: RequestContext,
         *,
+        entities: int | None,
         is_idempotent: bool,
         deadline: Deadline | None = None,
-    ) -> HTTPResponse:
+    ) -> FetchResult:
         """Send one GraphQL request with the headers that the rules allow.
 
         Args:
             body: The request.
             context: The request's, or that of one of those who share it.
+            entities: How many representations it has; ``None`` for a root fetch.
             is_idempotent: Whether a second attempt does no harm.
             deadline: That of those who share it; else the context's holds.
+
+        Raises:
+            SourceError: The subgraph did not answer, or not with GraphQL.
         """
         deadline = shorten(deadline or context.deadline, self.settings.timeout)
         headers = [*GRAPHQL_HEADERS, *self._select_headers(context.headers)]
@@ -149,7 +154,8 @@ class RemoteSubgraph:
         if self.settings.deadline_header:
             left = max(1, int(deadline.remaining() * 1000))
             headers.append((self.settings.deadline_header, str(left)))
-        return await self.transport.send(
+        results: list[FetchResult] = []
+        response = await self.transport.send(
             HTTPRequest(
                 "POST",
                 self.url,
@@ -160,17 +166,21 @@ class RemoteSubgraph:
                 is_idempotent,
                 "POST graphql",
                 context.observer,
+                # Read here, so that what is no answer counts as the subgraph's failure.
+                check=lambda found: results.append(self._read(found, entities)),
                 may_share=self._may_share and context.may_share,
             )
         )
+        # Who joined another's call reads it for itself: objects are changed in place.
+        return results[-1] if results else self._read(response, entities)
 
-    def answer_headers(self, response: HTTPResponse) -> HeaderPairs:
-        """Return the answer's headers that clients may have."""
-        return tuple(
-            (name, response.headers[name])
-            for name in self._answer_headers
-            if name in response.headers
+    def _read(self, response: HTTPResponse, entities: int | None) -> FetchResult:
+        result = self.reader.read(response, entities)
+        found = response.headers
+        headers = tuple(
+            (name, found[name]) for name in self._answer_headers if name in found
         )
+        return replace(result, headers=headers) if headers else result
 
 
 class RemoteFetch:
@@ -227,17 +237,20 @@ class RemoteFetch:
         if not fetch.inputs:
             is_query = fetch.kind == "query"
             body = b"%b%b}" % (self._head, orjson.dumps(sent))
-            return self._read(
-                await subgraph.ask(body, context, is_idempotent=is_query), None
+            return await subgraph.ask(
+                body, context, entities=None, is_idempotent=is_query
             )
 
         async def send(items: Sequence[JSONObject], deadline: Deadline) -> FetchResult:
             whole = {**sent, self._representations: items}
             body = b"%b%b}" % (self._head, orjson.dumps(whole))
-            response = await subgraph.ask(
-                body, context, is_idempotent=True, deadline=deadline
+            return await subgraph.ask(
+                body,
+                context,
+                entities=len(items),
+                is_idempotent=True,
+                deadline=deadline,
             )
-            return self._read(response, len(items))
 
         shared = subgraph.select_shared_headers(context)
         if shared is None:
@@ -247,9 +260,3 @@ class RemoteFetch:
         return await subgraph.coalescer.run(
             key, call, list(representations), context.deadline
         )
-
-    def _read(self, response: HTTPResponse, entities: int | None) -> FetchResult:
-        subgraph = self._subgraph
-        result = subgraph.reader.read(response, entities)
-        headers = subgraph.answer_headers(response)
-        return replace(result, headers=headers) if headers else result

@@ -2,11 +2,18 @@ import pytest
 from support.graphs import new_context
 from support.recording_transport import RecordingTransport
 
-from graphgw.errors import SourceError
+from graphgw.errors import (
+    SourceBadAnswerError,
+    SourceError,
+    SourceUnreachableError,
+)
 from graphgw.federation.selection import Argument, Field, Fragment
 from graphgw.operations.operation import VariableDefinition
 from graphgw.planning.plan import EntityInput, Fetch, PathStep
+from graphgw.sources.http_service import HTTPService
+from graphgw.sources.settings import BreakerSettings, ServiceSettings
 from graphgw.subgraphs.protocol import FetchError, FetchResult
+from graphgw.subgraphs.remote.answer import AnswerReader
 from graphgw.subgraphs.remote.headers import HeaderRules
 from graphgw.subgraphs.remote.subgraph import RemoteSettings, RemoteSubgraph
 from graphgw.types import Deadline
@@ -168,6 +175,65 @@ async def test_headers_go_on_as_the_rules_say():
         "x-gateway": "graphgw",
         "x-team": "ours",
     }
+
+
+async def test_a_pattern_does_not_reach_headers_that_tell_who_the_client_is():
+    rules = HeaderRules(forward=("x-user-id",), forward_matching=(".*",))
+    subgraph, transport = remote({"data": {}}, headers=rules)
+
+    await ask(
+        subgraph,
+        headers={
+            "accept-language": "de",
+            "user-agent": "a",
+            "authorization": "t",
+            "cookie": "c",
+            "forwarded": "for=1.2.3.4",
+            "x-forwarded-for": "1.2.3.4",
+            "x-api-key": "k",
+            "x-user-id": "1",
+            "x-user-role": "admin",
+        },
+    )
+
+    sent = dict(transport.requests[0].headers)
+    del sent["accept"], sent["content-type"]
+    assert sent == {"accept-language": "de", "user-agent": "a", "x-user-id": "1"}
+
+
+async def test_answers_that_are_not_graphql_count_against_the_subgraph():
+    transport = RecordingTransport({"neither": "data"})
+    breaker = BreakerSettings(min_requests=3, failure_ratio=1)
+    service = HTTPService(
+        ServiceSettings(name="user-data", url=URL, breaker=breaker), transport
+    )
+    subgraph = RemoteSubgraph("user-data", URL, service)
+
+    for _ in range(3):
+        with pytest.raises(SourceBadAnswerError):
+            await ask(subgraph)
+    with pytest.raises(SourceUnreachableError):
+        await ask(subgraph)
+
+    assert len(transport.requests) == 3
+
+
+async def test_an_answer_is_read_once():
+    transport = RecordingTransport({"data": {"user": {"name": "Ada"}}})
+    service = HTTPService(ServiceSettings(name="user-data", url=URL), transport)
+    subgraph = RemoteSubgraph("user-data", URL, service)
+    reads = []
+
+    class Reader:
+        def read(self, response, entities):
+            reads.append(entities)
+            return AnswerReader("user-data").read(response, entities)
+
+    subgraph.reader = Reader()
+    result = await ask(subgraph)
+
+    assert result.data == {"user": {"name": "Ada"}}
+    assert reads == [None]
 
 
 async def test_no_client_header_goes_on_by_default():
