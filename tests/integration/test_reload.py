@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import RunningGateway, wait_until_ready
-from support.processes import start_process
+from support.integration_gateways import serving, swaps, wait_for
 from support.remote_server import RemoteServer
 
 JOIN = """
@@ -40,34 +38,6 @@ def shop():
         yield server
 
 
-@contextmanager
-def serving(*options: str, until_ready: bool = True, folder: Path | None = None):
-    command = (sys.executable, "-m", "graphgw.cli.main", "serve", "--port", "0")
-    where = {} if folder is None else {"folder": folder}
-    process = start_process("gateway", *command, *options, **where)
-    try:
-        url = f"http://127.0.0.1:{process.wait_for_port()}"
-        if until_ready:
-            wait_until_ready(url, process)
-        yield RunningGateway(process, url)
-    finally:
-        process.stop()
-
-
-def wait_for(condition, seconds=20.0):
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it does not happen"
-        time.sleep(0.02)
-
-
-def swaps(gateway, result):
-    for line in httpx.get(f"{gateway.url}/metrics").text.splitlines():
-        if line.startswith(f'graphgw_snapshot_swaps_total{{result="{result}"}}'):
-            return int(float(line.split()[-1]))
-    return 0
-
-
 def logged(gateway, text):
     return [line for line in gateway.process.lines if text in line]
 
@@ -84,10 +54,12 @@ class Load:
 
     async def run(self, count: int = 20) -> None:
         limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
-        async with httpx.AsyncClient(limits=limits, timeout=30) as client:
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(count):
-                    tasks.create_task(self._ask(client, number))
+        async with (
+            httpx.AsyncClient(limits=limits, timeout=30) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for number in range(count):
+                tasks.create_task(self._ask(client, number))
 
     async def _ask(self, client: httpx.AsyncClient, number: int) -> None:
         turn = 0

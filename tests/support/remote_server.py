@@ -93,14 +93,14 @@ class RemoteServer:
         return self.calls[-1]
 
     def _build(self) -> GraphQLSchema:
-        entities = ""
+        fields = ["_service: _Service!"]
+        union = ""
         if self.entities:
-            entities = (
-                f"union _Entity = {' | '.join(self.entities)}\n"
-                "extend type Query { _entities(representations: [_Any!]!): [_Entity]! }"
-            )
-        service = "extend type Query { _service: _Service! }"
-        text = "\n".join((self.sdl, _FEDERATION, service, entities))
+            fields.append("_entities(representations: [_Any!]!): [_Entity]!")
+            union = f"union _Entity = {' | '.join(self.entities)}"
+        extend = "extend " if "type Query" in self.sdl else ""
+        query = f"{extend}type Query {{ {' '.join(fields)} }}"
+        text = "\n".join((self.sdl, _FEDERATION, union, query))
         return build_schema(text, assume_valid=True)
 
     def _answer(self, call: RemoteCall) -> tuple[int, dict[str, str], bytes]:
