@@ -8,7 +8,15 @@ from typing import Any
 import strawberry
 
 from graphgw import Subgraph, batched, by, computed, reference, resolved, sourced
-from graphgw.directives import Authenticated, RateLimit, RequiresScopes
+from graphgw.directives import (
+    CacheControl,
+    CacheInvalidation,
+    CacheTag,
+    ListSize,
+    Owner,
+    RateLimit,
+    RequiresScopes,
+)
 from resolvers import order as resolve
 from schema.shared import Money, PageInfo, edges_of
 
@@ -53,7 +61,10 @@ class Order:
         reads=("total_cents", "currency"),
         directives=[RequiresScopes(scopes=[["orders:read"]])],
     )
-    note: str | None = strawberry.federation.field(directives=[Authenticated()])
+    note: str | None = strawberry.federation.field(
+        description="Only the buyer's own, or with the scope `orders:read`.",
+        directives=[Owner(field="user { id }", or_scopes=[["orders:read"]])],
+    )
     created_at: datetime
     delivered_at: datetime | None
     user: User | None = reference(id="user_id")
@@ -86,7 +97,12 @@ class User:
         resolve.orders_by_user,
         key="id",
         description="What the user bought, newest first.",
-        directives=[RateLimit(limit=600, window="1m")],
+        directives=[
+            RateLimit(limit=600, window="1m"),
+            CacheControl(max_age=5),
+            CacheTag(format="orders-of-{$key.id}"),
+            ListSize(slicing_arguments=["first"], sized_fields=["nodes", "edges"]),
+        ],
     )
 
 
@@ -107,6 +123,7 @@ class Mutation:
         directives=[
             RequiresScopes(scopes=[["orders:write"]]),
             RateLimit(limit=10, window="1m"),
+            CacheInvalidation(tags=["orders-of-{$args.order.userId}"]),
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 
 from graphgw import Subgraph, by, computed, resolved, sourced
-from graphgw.directives import CacheControl
+from graphgw.directives import CacheControl, CacheScope, CacheTag, ListSize
 from resolvers import product as resolve
 from schema.shared import Money, PageInfo, edges_of, page_info_of
 
@@ -65,7 +65,7 @@ def _delivery(
 @strawberry.federation.type(
     keys=["id"],
     description="Something that the shop sells.",
-    directives=[CacheControl(max_age=60)],
+    directives=[CacheControl(max_age=60), CacheTag(format="product-{$key.id}")],
 )
 class Product:
     """A product of the catalogue."""
@@ -111,6 +111,11 @@ class Query:
     products: ProductConnection | None = resolved(
         resolve.products,
         description="The catalogue, by category or by words in name and description.",
+        directives=[
+            CacheControl(max_age=30, scope=CacheScope.PUBLIC),
+            CacheTag(format="catalogue"),
+            ListSize(slicing_arguments=["first"], sized_fields=["nodes", "edges"]),
+        ],
     )
 
 

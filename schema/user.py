@@ -7,7 +7,16 @@ from datetime import datetime
 import strawberry
 
 from graphgw import Subgraph, by, computed, resolved, sourced
-from graphgw.directives import Authenticated, CacheControl, RateLimit, RequiresScopes
+from graphgw.directives import (
+    Authenticated,
+    CacheControl,
+    CacheInvalidation,
+    CacheTag,
+    ListSize,
+    Owner,
+    RateLimit,
+    RequiresScopes,
+)
 from resolvers import user as resolve
 from schema.shared import PageInfo, edges_of, page_info_of
 
@@ -27,14 +36,17 @@ class Address:
 @strawberry.federation.type(
     keys=["id"],
     description="A customer of the shop.",
-    directives=[CacheControl(max_age=30)],
+    directives=[CacheControl(max_age=30), CacheTag(format="user-{$key.id}")],
 )
 class User:
     """A user's profile."""
 
     id: strawberry.ID
     name: str
-    email: str | None = strawberry.federation.field(directives=[Authenticated()])
+    email: str | None = strawberry.federation.field(
+        description="Only the user's own, or with the scope `users:contact`.",
+        directives=[Owner(field="id", or_scopes=[["users:contact"]])],
+    )
     phone: str | None = strawberry.federation.field(
         directives=[RequiresScopes(scopes=[["users:contact"]])]
     )
@@ -69,6 +81,9 @@ class Query:
     users: UserConnection | None = resolved(
         resolve.users,
         description="Users by the time they joined; `search` looks in names.",
+        directives=[
+            ListSize(slicing_arguments=["first"], sized_fields=["nodes", "edges"])
+        ],
     )
     me: User | None = resolved(
         resolve.me, description="Who is asking.", directives=[Authenticated()]
@@ -82,7 +97,11 @@ class Mutation:
     update_profile: User | None = resolved(
         resolve.update_profile,
         description="Change a profile.",
-        directives=[Authenticated(), RateLimit(limit=30, window="1m")],
+        directives=[
+            Authenticated(),
+            RateLimit(limit=30, window="1m"),
+            CacheInvalidation(tags=["user-{$args.id}"]),
+        ],
     )
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from graphgw.types import JSON
 
 __all__ = ["render_tag"]
 
-_PLACE: Final = re.compile(r"\{\s*\$(key|args)\.(\w+)\s*\}")
+_PLACE: Final = re.compile(r"\{\s*\$(key|args)\.(\w+(?:\.\w+)*)\s*\}")
 _MAX_LENGTH: Final = 512
 
 
@@ -20,6 +19,8 @@ def render_tag(
     text: str, *, key: Mapping[str, JSON], arguments: Mapping[str, JSON]
 ) -> str | None:
     """Fill in the ``{$key.name}`` and ``{$args.name}`` of a tag's format.
+
+    Fields of an input object are reached by dots: ``{$args.order.userId}``.
 
     Returns:
         The tag; ``None`` where a value is missing, null or no scalar, or where the
@@ -31,7 +32,9 @@ def render_tag(
     parts: list[str] = []
     end = 0
     for place in _PLACE.finditer(text):
-        value = values[place[1]].get(place[2])
+        value: JSON = values[place[1]]
+        for name in place[2].split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
         if not isinstance(value, str | int):
             return None
         parts += (text[end : place.start()], str(value))

@@ -59,7 +59,8 @@ def test_one_question_spans_all_four_services(gateway: RunningGateway):
 def test_a_page_of_users_costs_one_call_for_each_backend_and_level(
     gateway: RunningGateway, shop: Shop
 ):
-    query = EVERYTHING.replace("name\n", "name email: id\n")  # not asked before
+    # Not asked before: what was may be in the cache.
+    query = EVERYTHING.replace("orders(first: 3)", "orders(first: 5)")
     shop.reset_calls()
 
     answer = gateway.ask(query, {"first": 10})
@@ -134,6 +135,55 @@ def test_a_token_opens_what_its_scopes_allow(gateway: RunningGateway, token: str
         "User.phone",
         "Order.total",
     }
+
+
+def test_an_email_is_for_its_owner_and_for_those_who_write_to_users(
+    gateway: RunningGateway, token: str
+):
+    query = "{ users(first: 3) { nodes { id email } } }"
+
+    own = gateway.ask(query, token=mint("", "--subject", "u2"))
+    every = gateway.ask(query, token=token)
+    none = gateway.ask(query)
+
+    assert [bool(u["email"]) for u in own["data"]["users"]["nodes"]] == [
+        u["id"] == "u2" for u in own["data"]["users"]["nodes"]
+    ]
+    assert [e["path"] for e in own["errors"]] == [["users", "nodes"]]
+    assert all(user["email"] for user in every["data"]["users"]["nodes"])
+    assert not any(user["email"] for user in none["data"]["users"]["nodes"])
+
+
+def test_a_note_is_for_the_buyer(gateway: RunningGateway):
+    query = '{ order(id: "o77") { id note user { id } } }'
+    buyer = gateway.ask(query)["data"]["order"]["user"]["id"]
+
+    own = gateway.ask(query, token=mint("", "--subject", buyer))
+    other = gateway.ask(query, token=mint("", "--subject", "somebody"))
+
+    assert "errors" not in own
+    assert codes(other) == ["UNAUTHORIZED_FIELD_OR_TYPE"]
+    assert other["errors"][0]["path"] == ["order", "note"]
+
+
+def test_orders_are_kept_until_one_is_created(
+    gateway: RunningGateway, shop: Shop, token: str
+):
+    query = '{ user(id: "u994") { orders(first: 9) { totalCount } } }'
+    create = (
+        'mutation { createOrder(order: {userId: "u994", items: [{productId: "p1"}]})'
+        " { id } }"
+    )
+    before = gateway.ask(query)["data"]["user"]["orders"]["totalCount"]
+    shop.reset_calls()
+
+    again = gateway.ask(query)["data"]["user"]["orders"]["totalCount"]
+
+    assert again == before
+    assert shop.calls()["order"] == {}
+    assert "errors" not in gateway.ask(create, token=token)
+    after = gateway.ask(query)["data"]["user"]["orders"]["totalCount"]
+    assert after == before + 1
 
 
 @pytest.mark.parametrize(
@@ -257,7 +307,7 @@ def test_a_stopped_backend_nulls_its_own_fields_only(
     query = """
     { users(first: 3, search: "a") { nodes {
         name
-        orders(first: 1) { totalCount }
+        orders(first: 8) { totalCount }
         notifications(first: 1) { totalCount }
     } } }
     """

@@ -68,6 +68,21 @@ async def test_tags_are_dropped_when_the_operation_is_settled(has_errors):
     assert after[1] == before[1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "tag"),
+    [
+        ({"order": {"user": "u1"}}, "orders-of-u1"),
+        ({"order": {"user": None}}, None),
+        ({"order": "u1"}, None),
+        ({}, None),
+    ],
+)
+def test_a_tag_may_name_a_field_of_an_input_object(arguments, tag):
+    text = "orders-of-{$args.order.user}"
+
+    assert render_tag(text, key={}, arguments=arguments) == tag
+
+
 async def test_a_store_that_is_down_is_no_error():
     class Down(MemoryStore):
         async def invalidate(self, _tags):
