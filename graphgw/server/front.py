@@ -125,7 +125,9 @@ class GraphQLFront:
             if answered is None:
                 return
             response = answered
-        await self._send(response, media_type or JSON_TYPE, headers, send)
+        status, raw, encoded = self._encode(response, media_type or JSON_TYPE, headers)
+        if connection is None or not connection.answer(status, raw, encoded):
+            await _send(status, raw, encoded, send)
 
     def _check(self, method: str, media_type: str | None, headers: Headers) -> None:
         """Refuse a request for what its head says."""
@@ -151,7 +153,12 @@ class GraphQLFront:
     ) -> bytes | None:
         """Return the whole body; ``None`` if the client leaves before it is sent."""
         if connection is not None:  # the protocol keeps the time
-            return await self._collect_body(receive)
+            body = connection.take_body()
+            if body is None:
+                return await self._collect_body(receive)
+            if len(body) > self._settings.max_body_bytes:
+                raise _too_large(self._settings.max_body_bytes)
+            return body
         try:
             async with asyncio.timeout(self._settings.body_timeout):
                 return await self._collect_body(receive)
@@ -173,13 +180,10 @@ class GraphQLFront:
             raise _too_large(limit)
         return body
 
-    async def _send(
-        self,
-        response: GraphQLResponse,
-        media_type: str,
-        headers: Headers,
-        send: Send,
-    ) -> None:
+    def _encode(
+        self, response: GraphQLResponse, media_type: str, headers: Headers
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Return the status, the headers and the body of an answer."""
         body = response.encode()
         codes = response.error_codes if response.errors else ()
         status = http_status(response.status, codes, media_type)
@@ -189,14 +193,10 @@ class GraphQLFront:
         ]
         if status == 405:  # noqa: PLR2004 - HTTP's own number
             raw.append((b"allow", b"GET, POST"))
-        elif status == 413 and "expect" in headers:  # noqa: PLR2004
-            # The body that was asked leave for will not come: nothing to wait for.
-            raw.append((b"connection", b"close"))
         raw += [(name.encode(), value.encode()) for name, value in response.headers]
         if self._origins:
             raw += self._cors(headers)
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
+        return status, raw, body
 
     def _cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         origin = headers.get("origin")
@@ -242,6 +242,13 @@ def _read_parameters(query: bytes) -> GraphQLRequest:
     return parse_graphql_parameters(
         dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     )
+
+
+async def _send(
+    status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send
+) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _too_large(limit: int) -> BodyTooLargeError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     is_draining = False
     """Set on the class of a server that is stopping."""
+
+    _usual: ClassVar[list[tuple[bytes, bytes]] | None] = None
+    _usual_lines: ClassVar[bytes] = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -188,6 +191,61 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(408, f"the {what} came too slowly")
 
     # The application's side
+
+    def take_body(self) -> bytes | None:
+        """Return the body of the request, if all of it is here."""
+        cycle = self._running()
+        if cycle is None or cycle.more_body or self.pipeline:
+            return None
+        self.flow.resume_reading()
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
+    def answer(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Send a whole answer at once: quicker than message by message.
+
+        Args:
+            status: The HTTP status.
+            headers: With a content-length, without ``connection``.
+            body: All of it.
+
+        Returns:
+            Whether it was sent; if not, the answer must go the usual way.
+        """
+        cycle = self._running()
+        if cycle is None or cycle.response_started or self.pipeline:
+            return False
+        if (
+            cycle.disconnected
+            or self.flow.write_paused
+            or cycle.scope["method"] == "HEAD"
+        ):
+            return False
+        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
+            return False  # a header that would become two
+        if cycle.waiting_for_100_continue:  # the body will not come
+            cycle.keep_alive = False
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        head = self._usual_head(status)
+        self.transport.write(b"".join((head, lines, end, body)))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def _usual_head(self, status: int) -> bytes:
+        """Return the status line and the headers of every answer."""
+        usual = self.server_state.default_headers
+        if self._usual is not usual:
+            GuardedProtocol._usual = usual  # a new list every second
+            GuardedProtocol._usual_lines = b"".join(
+                [b"%b: %b\r\n" % header for header in usual]
+            )
+        return STATUS_LINE[status] + self._usual_lines
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or start one that came early."""
