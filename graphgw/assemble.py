@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from graphgw.composition.compose import compose
+from graphgw.composition.compose_alone import compose_alone
 from graphgw.composition.subgraph import SubgraphSDL
 from graphgw.config.settings import SubgraphReference
 from graphgw.errors import ConfigurationError, Problem, SourceError
@@ -20,10 +21,11 @@ from graphgw.sources.settings import ServiceSettings, find_problems
 from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 from graphgw.subgraphs.remote.fetch_sdl import fetch_sdl
 from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
+from graphgw.subgraphs.standalone import StandaloneSubgraph
 from graphgw.types import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from graphgw.composition.compose import Composed
     from graphgw.config.settings import Settings
@@ -69,23 +71,10 @@ async def assemble(
     Raises:
         ConfigurationError: Something cannot be found or does not fit; all problems.
     """
-    found = {
-        subgraph.name: _Found(subgraph, subgraph.sdl)
-        for subgraph in find_subgraphs(settings, local)
-    }
-    if sdl is None:
-        remote.open(_remote_references(settings), settings.services)
-        for item in await _read_remote(settings, remote):
-            found[item.subgraph.name] = item
-        composed = await asyncio.to_thread(_compose, list(found.values()))
-        supergraph = composed.supergraph
+    if settings.alone is None:
+        supergraph, subgraphs = await _join(settings, local, sdl, remote)
     else:
-        supergraph = await asyncio.to_thread(read_supergraph, sdl)
-        remote.open(_references(supergraph, settings, found), settings.services)
-    subgraphs: dict[str, Subgraph] = {
-        **{name: item.subgraph for name, item in found.items()},
-        **remote.by_name,
-    }
+        supergraph, subgraphs = await _set_apart(settings, local, settings.alone)
 
     def build() -> Snapshot:
         policies = PolicySet(supergraph, settings.auth, _shared_out(settings), store)
@@ -102,6 +91,49 @@ async def assemble(
 
     # Not in the cold worker: requests need that one meanwhile.
     return await asyncio.to_thread(build)
+
+
+async def _join(
+    settings: Settings,
+    local: Sequence[LocalSubgraph],
+    sdl: str | None,
+    remote: RemoteSubgraphs,
+) -> tuple[Supergraph, Mapping[str, Subgraph]]:
+    """Return the supergraph, and by name what answers for it."""
+    found = {
+        subgraph.name: _Found(subgraph, subgraph.sdl)
+        for subgraph in find_subgraphs(settings, local)
+    }
+    if sdl is None:
+        remote.open(_remote_references(settings), settings.services)
+        for item in await _read_remote(settings, remote):
+            found[item.subgraph.name] = item
+        composed = await asyncio.to_thread(_compose, list(found.values()))
+        supergraph = composed.supergraph
+    else:
+        supergraph = await asyncio.to_thread(read_supergraph, sdl)
+        remote.open(_references(supergraph, settings, found), settings.services)
+    own = {name: item.subgraph for name, item in found.items()}
+    return supergraph, {**own, **remote.by_name}
+
+
+async def _set_apart(
+    settings: Settings, local: Sequence[LocalSubgraph], name: str
+) -> tuple[Supergraph, Mapping[str, Subgraph]]:
+    """Return one local subgraph as a graph of its own."""
+    found = {subgraph.name: subgraph for subgraph in find_subgraphs(settings, local)}
+    subgraph = found.get(name)
+    if subgraph is None:
+        known = ", ".join(sorted(found)) or "none"
+        problem = Problem(
+            f'there is no local subgraph "{name}"',
+            where="alone",
+            mend=f"the local subgraphs are: {known}",
+        )
+        raise ConfigurationError([problem])
+    described = SubgraphSDL(subgraph.name, subgraph.url, subgraph.sdl)
+    supergraph = await asyncio.to_thread(compose_alone, described)
+    return supergraph, {name: StandaloneSubgraph(subgraph)}
 
 
 def _remote_references(settings: Settings) -> list[SubgraphReference]:

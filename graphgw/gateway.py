@@ -90,8 +90,7 @@ class Gateway:
         self._snapshot: Snapshot | None = None
         self._resources: Resources | None = None
         self._remote = RemoteSubgraphs()
-        supergraph = self.settings.supergraph
-        self._source = None if supergraph is None else open_sdl_source(supergraph)
+        self._source = _open_source(self.settings)
         self._sdl: str | None = None
         self._following: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -162,20 +161,19 @@ class Gateway:
 
     async def _take_over(self, settings: Settings) -> None:
         source, sdl = self._source, self._sdl
-        if settings.supergraph != self.settings.supergraph:
-            supergraph = settings.supergraph
-            source = None if supergraph is None else open_sdl_source(supergraph)
-            sdl = None
+        before = self.settings
+        if (settings.supergraph, settings.alone) != (before.supergraph, before.alone):
+            source, sdl = _open_source(settings), None
         if source is not None and sdl is None:
             sdl = await source.read()
-        before = self._open_resources
+        held = self._open_resources
         resources = await open_resources(
-            settings, settings.services + self._own_services, self.observer, before
+            settings, settings.services + self._own_services, self.observer, held
         )
         try:
             await self._swap(settings, resources, sdl)
         except BaseException:
-            await resources.aclose(before)
+            await resources.aclose(held)
             raise
         self._worker.queue_size = settings.limits.preparation_queue
         if source is not self._source:
@@ -414,3 +412,10 @@ def _read_client(headers: Headers) -> ClientInfo:
         if name is None and version is None:
             return UNKNOWN_CLIENT
     return ClientInfo(name, version)
+
+
+def _open_source(settings: Settings) -> SDLSource | None:
+    """Return where the supergraph comes from; ``None`` if it is composed here."""
+    if settings.supergraph is None or settings.alone is not None:
+        return None
+    return open_sdl_source(settings.supergraph)

@@ -19,6 +19,13 @@ def run(
         str | None,
         typer.Option(help="A supergraph SDL: a file or a URL; needs no configuration."),
     ] = None,
+    subgraph: Annotated[
+        str | None,
+        typer.Option(
+            help="Serve this local subgraph alone, for any federation router.",
+            show_default=False,
+        ),
+    ] = None,
     subgraph_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,6 +44,7 @@ def run(
         ServeOptions(
             config=config,
             supergraph=supergraph,
+            subgraph=subgraph,
             subgraph_urls=tuple(subgraph_url or ()),
             host=host,
             port=port,

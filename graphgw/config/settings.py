@@ -107,6 +107,8 @@ class Settings:
     subgraphs: tuple[SubgraphReference, ...] = ()
     supergraph: SupergraphSettings | None = None
     """A ready supergraph, instead of composing ``subgraphs``."""
+    alone: str | None = None
+    """The one local subgraph to serve, for any federation router in front of it."""
     services: tuple[ServiceSettings, ...] = ()
     auth: AuthSettings = field(default_factory=AuthSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)

@@ -34,6 +34,8 @@ class ServeOptions:
 
     config: str | None = None
     supergraph: str | None = None
+    subgraph: str | None = None
+    """The one local subgraph to serve."""
     subgraph_urls: tuple[str, ...] = ()
     """Each as ``NAME=URL``."""
     host: str | None = None
@@ -53,7 +55,11 @@ class ServeOptions:
             settings = replace(
                 settings, supergraph=replace(supergraph, location=self.supergraph)
             )
-        settings = replace(settings, subgraphs=self._subgraphs(settings))
+        settings = replace(
+            settings,
+            subgraphs=self._subgraphs(settings),
+            alone=self.subgraph or settings.alone,
+        )
         server = settings.server
         server = replace(
             server,

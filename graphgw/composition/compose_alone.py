@@ -1,0 +1,97 @@
+"""One subgraph as a supergraph of its own, with the fields that routers ask for.
+
+See https://www.apollographql.com/docs/graphos/reference/federation/subgraph-specific-fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from graphql import (
+    REMOVE,
+    DirectiveNode,
+    ObjectTypeDefinitionNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+
+from graphgw.composition.compose import compose
+from graphgw.federation.links import read_links
+from graphgw.federation.read_supergraph import read_supergraph
+
+if TYPE_CHECKING:
+    from graphgw.composition.subgraph import SubgraphSDL
+    from graphgw.federation.links import Links
+    from graphgw.federation.supergraph import Supergraph
+
+__all__ = ["compose_alone"]
+
+_ABOUT_OTHERS: Final = frozenset(
+    {"external", "interfaceObject", "override", "provides", "requires"}
+)
+"""Directives that mean nothing without other subgraphs."""
+
+_MACHINERY: Final = """
+scalar _Any @join__type(graph: {graph})
+type _Service @join__type(graph: {graph}) {{ sdl: String! }}
+"""
+
+
+def compose_alone(subgraph: SubgraphSDL) -> Supergraph:
+    """Return the supergraph that serves a subgraph to any federation router.
+
+    It has what the subgraph has, ``_service``, and ``_entities`` if there are some.
+
+    Raises:
+        ConfigurationError: The subgraph's schema is wrong; all problems.
+    """
+    document = parse(subgraph.sdl)
+    own = visit(document, _Stripping(read_links(document)))
+    composed = compose([replace(subgraph, sdl=print_ast(own))]).supergraph
+    (graph,) = composed.graphs
+    entities = [
+        name
+        for name, found in composed.types.items()
+        if found.kind == "object"
+        and any(key.is_resolvable for key in found.graphs[graph].keys)
+    ]
+    fields = "_service: _Service!"
+    added = _MACHINERY.format(graph=graph)
+    if entities:
+        fields += " _entities(representations: [_Any!]!): [_Entity]!"
+        members = " ".join(
+            f'@join__unionMember(graph: {graph}, member: "{name}")' for name in entities
+        )
+        added += (
+            f"union _Entity @join__type(graph: {graph}) {members}"
+            f" = {' | '.join(entities)}\n"
+        )
+    supergraph = parse(composed.sdl)
+    query = composed.root_types["query"]
+    (asked,) = parse(f"type Query {{ {fields} }}").definitions
+    definitions: list[Any] = [
+        replace(node, fields=(*(node.fields or ()), *(asked.fields or ())))
+        if isinstance(node, ObjectTypeDefinitionNode)
+        and isinstance(asked, ObjectTypeDefinitionNode)
+        and node.name.value == query
+        else node
+        for node in supergraph.definitions
+    ]
+    whole = replace(supergraph, definitions=tuple(definitions))
+    return read_supergraph(f"{print_ast(whole)}\n{added}")
+
+
+class _Stripping(Visitor):
+    """Removes what a subgraph says about others."""
+
+    def __init__(self, links: Links) -> None:
+        super().__init__()
+        self._links = links
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
+        meaning = self._links.directive(node.name.value)
+        is_ours = meaning.link is None or meaning.is_in("federation")
+        return REMOVE if is_ours and meaning.name in _ABOUT_OTHERS else None
