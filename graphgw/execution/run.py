@@ -327,10 +327,14 @@ class _Run:
     ) -> None:
         """Record a failed request; its other parts may have failed alike."""
         found = compiled.errors.whole(message, code)
-        known = (self._errors.get((compiled.index, n)) for n in range(part))
-        if part and found in known:
-            return
-        self._errors[compiled.index, part] = found
+        known = [
+            error
+            for (index, _), errors in self._errors.items()
+            if index == compiled.index
+            for error in errors
+        ]
+        new = [error for error in found if error not in known]
+        self._errors.setdefault((compiled.index, part), []).extend(new)
 
     def _report(self, compiled: CompiledFetch, error: Exception, part: int = 0) -> None:
         where = f'fetch from subgraph "{compiled.subgraph}"'

@@ -1,11 +1,14 @@
 """Arguments filled from ancestors: one request for each combination of values."""
 
+import asyncio
+
 import pytest
 from support.fake_subgraph import FakeSubgraph
-from support.graphs import FakeGraph, supergraph_header
+from support.graphs import FakeGraph, new_context, supergraph_header
 
 from graphgw.errors import SourceUnreachableError
 from graphgw.subgraphs.protocol import FetchResult
+from graphgw.types import Deadline
 
 ARGUMENT = (
     '{context: "bank__place", name: "locale", type: "String", selection: "{ locale }"}'
@@ -187,3 +190,42 @@ async def test_entities_without_a_value_to_give_are_not_asked_for(graph, bank):
 
     assert result.data["towns"][0] == {"teller": {"last": {"amount": None}}}
     assert all("Payment" not in str(call) for call in bank.calls)
+
+
+async def test_groups_that_answer_in_time_are_kept(graph, bank):
+    async def answer(row, locale=None):
+        if locale == "fr":
+            await asyncio.Event().wait()
+        if locale is None:
+            raise ValueError("no locale")
+        return amount(row, locale)
+
+    for row in bank.entities["Payment"]:
+        row["amount"] = answer
+    context = new_context(deadline=Deadline.after(0.1))
+
+    result = await graph.run("{ users { payments { amount } } }", context=context)
+
+    users = result.data["users"]
+    assert users[0]["payments"] == [{"amount": "p1 in de"}, {"amount": "p2 in de"}]
+    assert users[2]["payments"] == [{"amount": None}, None]
+    assert [(e["path"], e["extensions"]["code"]) for e in result.errors] == [
+        (["users"], "DEADLINE_EXCEEDED"),
+        (["users", 4, "payments", 0, "amount"], "SOURCE_ERROR"),
+    ]
+
+
+async def test_a_group_that_is_late_does_not_hide_the_errors_of_another(graph, bank):
+    async def answer(row, locale=None):
+        if locale != "de":
+            await asyncio.Event().wait()
+        raise ValueError(f"{row['id']} is secret")
+
+    for row in bank.entities["Payment"]:
+        row["amount"] = answer
+    context = new_context(deadline=Deadline.after(0.1))
+
+    result = await graph.run("{ users { payments { amount } } }", context=context)
+
+    messages = {error["message"] for error in result.errors}
+    assert {"p1 is secret", 'subgraph "bank" did not answer in time'} <= messages
