@@ -49,9 +49,14 @@ async def serve(
     began = time.perf_counter()
     operation: Operation | None = None
     try:
-        prepared = await _document(snapshot, request)
+        prepared = _find_document(snapshot, request) or await _prepare(
+            snapshot, request
+        )
         variables = prepared.coercion.coerce(request.variables)
-        operation = await _operation(snapshot, prepared, variables)
+        conditions = prepared.conditions(variables)
+        operation = prepared.operations.get(conditions) or await snapshot.normalize(
+            prepared, conditions
+        )
         _check_kind(operation, allows_mutation=allows_mutation)
         if operation.kind == "mutation":
             context.may_share = False
@@ -83,23 +88,20 @@ async def serve(
     return response
 
 
-async def _document(snapshot: Snapshot, request: GraphQLRequest) -> PreparedDocument:
+def _find_document(
+    snapshot: Snapshot, request: GraphQLRequest
+) -> PreparedDocument | None:
+    if request.query is None:
+        return None
+    return snapshot.find_document(request.query, request.operation_name)
+
+
+async def _prepare(snapshot: Snapshot, request: GraphQLRequest) -> PreparedDocument:
     if request.query is None:
         if "persistedQuery" in request.extensions:
             raise PersistedQueryNotFoundError("PersistedQueryNotFound")
         raise BadRequestError('the request has no "query"')
-    found = snapshot.find_document(request.query, request.operation_name)
-    return found or await snapshot.prepare_document(
-        request.query, request.operation_name
-    )
-
-
-async def _operation(
-    snapshot: Snapshot, prepared: PreparedDocument, variables: JSONObject
-) -> Operation:
-    conditions = prepared.conditions(variables)
-    found = prepared.operations.get(conditions)
-    return found or await snapshot.normalize(prepared, conditions)
+    return await snapshot.prepare_document(request.query, request.operation_name)
 
 
 def _check_kind(operation: Operation, *, allows_mutation: bool) -> None:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from typing import Any
+
+import pytest
+
+from graphgw.telemetry.events import (
+    FetchFinished,
+    InternalFailure,
+    OperationFinished,
+    SnapshotSwapped,
+)
+from graphgw.telemetry.logs import LogObserver
+
+
+def finished(**fields: Any) -> OperationFinished:
+    known: dict[str, Any] = {
+        "request_id": "r1",
+        "kind": "query",
+        "name": None,
+        "fingerprint": "f1",
+        "client_name": None,
+        "client_version": None,
+        "seconds": 0.0125,
+        "status": 200,
+    }
+    return OperationFinished(**{**known, **fields})
+
+
+def write(event: object, **options: Any) -> str:
+    file = io.StringIO()
+    LogObserver(file=file, **options).observe(event)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def test_an_operation_is_one_json_line():
+    line = write(finished(name="A", error_codes=("SOURCE_ERROR",), ip="10.0.0.1"))
+
+    record = json.loads(line)
+    assert line.endswith("}\n")
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {
+        "level": "info",
+        "event": "operation",
+        "kind": "query",
+        "name": "A",
+        "ms": 12.5,
+        "status": 200,
+        "fetches": 0,
+        "request_id": "r1",
+        "fingerprint": "f1",
+        "ip": "10.0.0.1",
+        "errors": ["SOURCE_ERROR"],
+    }
+
+
+def test_a_failure_of_our_own_has_its_traceback():
+    try:
+        int("what went wrong")
+    except ValueError as error:
+        record = json.loads(write(InternalFailure("r1", "operation", error)))
+
+    assert record["level"] == "error"
+    assert "ValueError: invalid literal" in record["exception"]
+    assert "test_logs.py" in record["exception"]
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        pytest.param(SnapshotSwapped("abc"), "info", id="swapped"),
+        pytest.param(SnapshotSwapped("", "no such type"), "error", id="failed"),
+    ],
+)
+def test_a_reload_is_written(event, level):
+    assert json.loads(write(event))["level"] == level
+
+
+def test_steps_within_an_operation_are_not_written():
+    assert write(FetchFinished("user", 0.1)) == ""
+
+
+def test_a_higher_level_leaves_operations_out():
+    assert write(finished(), level="warning") == ""
+    assert write(SnapshotSwapped("", "wrong"), level="warning") != ""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_a_client_sends_cannot_make_a_line_of_its_own(log_format):
+    text = write(
+        finished(client_name="a\nlevel=error b", client_version="\x1b[31m"),
+        log_format=log_format,
+    )
+
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+
+
+def test_people_read_plain_words():
+    text = write(finished(name="Shop"), log_format="console")
+
+    assert "operation" in text
+    assert "name=Shop" in text
+    assert "status=200" in text
+
+
+async def test_the_lines_of_one_loop_turn_are_written_together():
+    file = io.StringIO()
+    observer = LogObserver(file=file)
+
+    observer.observe(finished())
+    observer.observe(finished())
+    before = file.getvalue()
+    await asyncio.sleep(0)
+
+    assert before == ""
+    assert file.getvalue().count("\n") == 2
