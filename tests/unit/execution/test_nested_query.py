@@ -1,11 +1,14 @@
 """A field that returns the query type: its fields are asked for as at the root."""
 
 import pytest
+import strawberry
 from support.fake_subgraph import FakeSubgraph
-from support.graphs import FakeGraph
+from support.graphs import FakeGraph, new_context
 from support.plans import PLANNING_CASES
 
+from graphgw import Subgraph, resolved
 from graphgw.errors import SourceUnreachableError
+from graphgw.subgraphs.loaders import RequestLoaders
 
 SUPERGRAPH = (PLANNING_CASES / "query_again/supergraph.graphql").read_text()
 ADD_AND_READ = 'mutation { add(book: "1") { ok query { books { title copies } } } }'
@@ -13,8 +16,11 @@ ADD_AND_READ = 'mutation { add(book: "1") { ok query { books { title copies } } 
 
 @pytest.fixture
 def carts():
-    again = [{"id": "c1", "again": {}}, {"id": "c2", "again": None}, {"id": "c3"}]
-    again[2]["again"] = {}
+    again = [
+        {"id": "c1", "again": {}},
+        {"id": "c2", "again": None},
+        {"id": "c3", "again": {}},
+    ]
     return FakeSubgraph(
         "carts",
         """
@@ -101,3 +107,32 @@ async def test_a_failure_nulls_what_was_asked_for(graph, shelf):
     assert [(error["message"], error["path"]) for error in result.errors] == [
         ("shelf is away", ["add", "query", "books"])
     ]
+
+
+async def books(_context):
+    return [{"id": "1", "title": "Emma"}]
+
+
+@strawberry.type
+class Book:
+    id: strawberry.ID
+    title: str | None
+
+
+@strawberry.type
+class Query:
+    books: list[Book] | None = resolved(books)
+
+
+async def test_a_local_subgraph_answers_below_the_root(carts):
+    local = Subgraph("shelf", query=Query)
+    graph = FakeGraph.read(SUPERGRAPH, {"CARTS": carts, "SHELF": local})
+    context = RequestLoaders.attach(new_context())
+
+    result = await graph.run("{ carts { again { books { title } } } }", context=context)
+
+    books = {"books": [{"title": "Emma"}]}
+    assert result.errors == []
+    assert result.data == {
+        "carts": [{"again": books}, {"again": None}, {"again": books}]
+    }
