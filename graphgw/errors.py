@@ -194,7 +194,7 @@ class BodyTooLargeError(LimitError):
 
 
 class OverloadedError(LimitError):
-    """The gateway has too much to do, or is stopping; later it may work."""
+    """The gateway has too much to do, has no graph yet, or is stopping."""
 
     status = 503
 
