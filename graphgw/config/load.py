@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pydantic import BaseModel
+
+    from graphgw.config.read_yaml import SettingPath, YAMLValues
     from graphgw.config.settings import SubgraphReference
 
 __all__ = ["load_settings", "load_settings_text"]
@@ -62,38 +65,92 @@ def load_settings_text(text: str, path: Path, environ: Mapping[str, str]) -> Set
     """
     values = read_yaml(text, str(path), environ)
     if not isinstance(values.data, dict):
-        raise ConfigurationError(
-            [Problem("the file must hold settings by name", where=str(path))]
-        )
+        problem = Problem("the file must hold settings by name", where=str(path))
+        raise ConfigurationError([*values.problems, problem])
+    has_supergraph = values.data.get("supergraph") is not None
+    for place in values.unread:
+        _leave_out(values.data, place)
     shape = Shape(values, path.parent)
-    try:
-        model = build_model(Settings).model_validate(shape.data)
-    except ValidationError as error:
-        problems = [*shape.problems, *find_value_problems(error, values, shape)]
-        raise ConfigurationError(problems) from None
-    if shape.problems:
-        raise ConfigurationError(shape.problems)
-    settings: Settings = build_settings(Settings, model)
-    problems = [
-        Problem(
-            without_credentials(problem.message),
-            values.where(_read_path(problem.where or "")),
-            problem.mend,
+    problems = [*values.problems, *shape.problems]
+    model = _validate(shape, values, problems)
+    if model is not None:
+        settings: Settings = build_settings(Settings, model)
+        problems += (
+            Problem(
+                without_credentials(problem.message),
+                values.where(_read_path(problem.where or "")),
+                problem.mend,
+            )
+            for problem in _cross_check(settings, has_supergraph=has_supergraph)
         )
-        for problem in _cross_check(settings)
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-    return settings
+        if not problems:
+            return settings
+    raise ConfigurationError(sorted(problems, key=_line))
 
 
-def _cross_check(settings: Settings) -> Iterator[Problem]:
+def _validate(
+    shape: Shape, values: YAMLValues, problems: list[Problem]
+) -> BaseModel | None:
+    """Validate the long form; what is wrong goes to ``problems``.
+
+    The parts that are right are returned even so, to be checked against each other:
+    a problem in one place hides none in another.
+    """
+    model = build_model(Settings)
+    try:
+        return model.model_validate(shape.data)
+    except ValidationError as error:
+        problems += (
+            problem
+            for place, problem in find_value_problems(error, values, shape)
+            if place not in values.unread
+        )
+        right = _right_parts(shape.data, error)
+    try:
+        return model.model_validate(right)
+    except ValidationError:
+        return None
+
+
+def _right_parts(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """Leave out named items with a problem in them; elsewhere, whole sections."""
+    items: dict[Any, set[Any]] = {}
+    for detail in error.errors(include_url=False):
+        section, *rest = detail["loc"]
+        is_item = isinstance(data.get(str(section)), list) and rest
+        items.setdefault(section, set()).add(rest[0] if is_item else None)
+    right = {key: value for key, value in data.items() if key not in items}
+    for section, wrong in items.items():
+        if None not in wrong:
+            listed = enumerate(data[section])
+            right[section] = [item for index, item in listed if index not in wrong]
+    return right
+
+
+def _leave_out(data: dict[str, Any], path: SettingPath) -> None:
+    """Take out what cannot be read; with it the item that it is in, if that has one."""
+    depth = {"subgraphs": 2, "services": 2, "dev": 3}.get(str(path[0]), len(path))
+    holder: Any = data
+    for part in path[: depth - 1]:
+        holder = holder.get(part) if isinstance(holder, dict) else None
+    if isinstance(holder, dict):
+        holder.pop(path[min(depth, len(path)) - 1], None)
+    else:  # inside a list: what is beside it would change its place
+        data.pop(str(path[0]), None)
+
+
+def _line(problem: Problem) -> int:
+    found = re.search(r":(\d+)(?: |$)", problem.where or "")
+    return int(found[1]) if found else 0
+
+
+def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Problem]:
     """Find what is wrong with settings that are right one by one."""
     for service in settings.services:
         yield from find_problems(service)
     yield from find_auth_problems(settings.auth)
     for subgraph in settings.subgraphs:
-        yield from _check_subgraph(subgraph, has_supergraph=bool(settings.supergraph))
+        yield from _check_subgraph(subgraph, has_supergraph=has_supergraph)
     try:
         parse_duration(settings.policies.rate_limit.window)
     except ValueError as error:

@@ -48,8 +48,8 @@ _SHOWN: Final = 60
 
 def find_value_problems(
     error: ValidationError, values: YAMLValues, shape: Shape
-) -> Iterator[Problem]:
-    """Yield one problem for each place that is wrong, in the order of the file."""
+) -> Iterator[tuple[SettingPath, Problem]]:
+    """Yield each place that is wrong with its problem, in the order of the file."""
     found: dict[SettingPath, Problem] = {}
     for detail in error.errors(include_url=False, include_context=False):
         location = _without_branches(detail["loc"])
@@ -58,7 +58,7 @@ def find_value_problems(
             found[path] = _problem(detail, location, path, values)
     lines = {path: values.line(path) for path in found}
     for path in sorted(found, key=lambda path: lines[path]):
-        yield found[path]
+        yield path, found[path]
 
 
 def without_credentials(text: str) -> str:

@@ -32,6 +32,10 @@ class YAMLValues:
     lines: Mapping[SettingPath, int] = field(repr=False)
     variables: Mapping[SettingPath, str] = field(repr=False)
     """The environment variable that a value comes from."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the text itself, whatever it is to mean."""
+    unread: tuple[SettingPath, ...] = ()
+    """Places whose value is not known because of such a problem."""
 
     def line(self, path: SettingPath) -> int:
         """Return the line of the nearest place that is in the file."""
@@ -57,11 +61,11 @@ def read_yaml(text: str, file: str, environ: Mapping[str, str]) -> YAMLValues:
 
     ``${NAME}`` in a value is replaced by an environment variable and
     ``${NAME:-text}`` by the text where there is none. What comes of it is text,
-    whatever the variable holds; nothing, where it is empty and without quotes.
+    whatever the variable holds; nothing, where it is empty and without quotes. Keys
+    that stand twice and variables that are not set are among the values' problems.
 
     Raises:
-        ConfigurationError: It is not YAML, has a key twice, or names variables that
-            are not set; all problems.
+        ConfigurationError: It is not YAML, or makes too many values.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -69,9 +73,11 @@ def read_yaml(text: str, file: str, environ: Mapping[str, str]) -> YAMLValues:
         raise ConfigurationError([_syntax_problem(error, text, file)]) from error
     reader = _Reader(file, environ)
     data = {} if node is None else reader.read(node, ())
-    if reader.problems:
-        raise ConfigurationError(reader.problems)
-    return YAMLValues(file, data, reader.lines, reader.variables)
+    problems = tuple(reader.problems)
+    if reader.is_too_large:
+        raise ConfigurationError(problems)
+    unread = tuple(reader.unread)
+    return YAMLValues(file, data, reader.lines, reader.variables, problems, unread)
 
 
 def _syntax_problem(error: Exception, text: str, file: str) -> Problem:
@@ -95,6 +101,12 @@ class _Reader:
         self.lines: dict[SettingPath, int] = {}
         self.variables: dict[SettingPath, str] = {}
         self.problems: list[Problem] = []
+        self.unread: list[SettingPath] = []
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether reading was given up."""
+        return self._count > _MAX_VALUES
 
     def read(self, node: yaml.Node, path: SettingPath) -> Any:
         """Return the value of a node."""
@@ -139,10 +151,14 @@ class _Reader:
                 return self._loader.construct_object(node)
             except (yaml.YAMLError, ValueError):
                 self._report("this value cannot be read", node, "write it in quotes")
+                self.unread.append(path)
                 return None
         for found in _VARIABLE.finditer(text):
             self.variables.setdefault(path, found[1])
+        known = len(self.problems)
         text = _VARIABLE.sub(lambda found: self._variable(found, node), text)
+        if len(self.problems) > known:
+            self.unread.append(path)
         is_quoted = getattr(node, "style", None) in {"'", '"'}
         return None if text in _NOTHING and not is_quoted else text
 

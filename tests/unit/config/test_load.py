@@ -42,7 +42,13 @@ def test_the_example_s_configuration_is_right():
         "order",
         "notification",
     ]
-    assert [process.port for process in settings.dev] == [4101, 4102, 4103, 4104]
+    assert [process.port for process in settings.dev] == [
+        4101,
+        4102,
+        4103,
+        4104,
+        4105,
+    ]
 
 
 def test_short_forms_become_long_ones():
@@ -379,10 +385,50 @@ def test_settings_that_do_not_go_together_are_told():
     )
 
     assert [problem.partition(": ")[0] for problem in problems] == [
-        "conf/graphgw.yaml:5 services.c.addresses",
-        "conf/graphgw.yaml:8 auth.issuers.0",
         "conf/graphgw.yaml:2 subgraphs.a",
         "conf/graphgw.yaml:3 subgraphs.b.url",
+        "conf/graphgw.yaml:5 services.c.addresses",
+        "conf/graphgw.yaml:8 auth.issuers.0",
+    ]
+
+
+def test_no_kind_of_problem_hides_another():
+    problems = problems_of(
+        """\
+        deadline: 5s
+        deadline: 6s
+        subgraphs:
+          a: {}
+          b: {url: 7}
+        services:
+          c: ftp://c
+          d: ${NOWHERE}
+        server:
+          port: 99999
+          host: ${NOWHERE_EITHER}
+        nothing: 1
+        """
+    )
+
+    assert [problem.partition(" | ")[0] for problem in problems] == [
+        'conf/graphgw.yaml:2: "deadline" stands here twice',
+        'conf/graphgw.yaml:4 subgraphs.a: subgraph "a" needs either "python" or "url"',
+        "conf/graphgw.yaml:5 subgraphs.b.url: must be a text",
+        'conf/graphgw.yaml:7 services.c.url: "ftp://c" is no http or https URL',
+        "conf/graphgw.yaml:8: the environment variable NOWHERE is not set",
+        "conf/graphgw.yaml:10 server.port: must be at most 65535",
+        "conf/graphgw.yaml:11: the environment variable NOWHERE_EITHER is not set",
+        'conf/graphgw.yaml:12 nothing: there is no setting "nothing"',
+    ]
+
+
+def test_a_supergraph_that_cannot_be_named_does_not_put_subgraphs_in_doubt():
+    problems = problems_of(
+        "supergraph: {location: '${NOWHERE}'}\nsubgraphs: {a: {remote: {max_batch: 5}}}"
+    )
+
+    assert [problem.partition(" | ")[0] for problem in problems] == [
+        "conf/graphgw.yaml:1: the environment variable NOWHERE is not set"
     ]
 
 

@@ -11,9 +11,11 @@ from graphgw.errors import ConfigurationError
 
 
 def problems_of(text: str) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        read_yaml(text, "f.yaml", {})
-    return [str(problem).replace("\n    ", " | ") for problem in caught.value.problems]
+    try:
+        problems = read_yaml(text, "f.yaml", {}).problems
+    except ConfigurationError as error:
+        problems = error.problems
+    return [str(problem).replace("\n    ", " | ") for problem in problems]
 
 
 def test_places_are_known_by_their_lines():
