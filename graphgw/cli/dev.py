@@ -115,13 +115,16 @@ class _Console:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stopped.set)
-        tasks: list[asyncio.Task[None]] = []
+        front: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as group:
-            tasks += (group.create_task(child.run()) for child in self._backends)
-            tasks.append(group.create_task(self._start(group, tasks)))
+            backends = [group.create_task(child.run()) for child in self._backends]
+            front.append(group.create_task(self._start(group, front)))
             await stopped.wait()
             self._console.print("\nstopping")
-            for task in tasks:
+            for task in front:
+                task.cancel()
+            await asyncio.wait(front)  # what the gateway has taken it still answers
+            for task in backends:
                 task.cancel()
 
     async def _start(
