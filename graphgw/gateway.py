@@ -17,14 +17,18 @@ from graphgw.errors import (
     OverloadedError,
     Problem,
     SupergraphUnavailableError,
+    UnauthenticatedError,
+    UnauthorizedError,
 )
 from graphgw.execution.response import GraphQLResponse, refuse
 from graphgw.operations.operation import GraphQLRequest
 from graphgw.operations.worker import ColdWorker
 from graphgw.pipeline import serve
+from graphgw.policies.drop_cached import read_dropped_tags
 from graphgw.resources import open_resources
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
+from graphgw.stores.protocol import StoreError
 from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import (
     InternalFailure,
@@ -359,6 +363,28 @@ class Gateway:
         context = self.open_context(headers, principal, request_id)
         return await serve(snapshot, request, context, allows_mutation=allows_mutation)
 
+    async def invalidate(
+        self, body: bytes, headers: Headers, *, peer: str | None = None
+    ) -> GraphQLResponse:
+        """Drop cached values for a caller who may; see ``read_dropped_tags``.
+
+        Raises:
+            GraphGWError: The caller may not, the body is wrong, or the store is down.
+        """
+        resources = self._open_resources
+        principal = await resources.authenticator.authenticate(headers, peer)
+        scope = self.settings.policies.cache.invalidation_scope
+        if not principal.is_authenticated:
+            raise UnauthenticatedError("who may drop cached values must be known")
+        if scope is None or scope not in principal.scopes:
+            raise UnauthorizedError(f'this needs the scope "{scope}"')
+        tags = read_dropped_tags(body, self.snapshot.supergraph)
+        try:
+            await resources.store.invalidate(tags)
+        except StoreError as error:
+            raise OverloadedError("the cache cannot be reached") from error
+        return GraphQLResponse({"invalidated": list(tags)})
+
     def open_context(
         self, headers: Headers, principal: Principal, request_id: str
     ) -> RequestContext:
@@ -375,7 +401,12 @@ class Gateway:
         )
         context.may_share = self.settings.sharing
         context.adopt_loaders(
-            RequestLoaders(context, resources.cache, resources.sharing)
+            RequestLoaders(
+                context,
+                resources.cache,
+                resources.sharing,
+                self.snapshot.loader_rules,
+            )
         )
         return context
 

@@ -103,6 +103,12 @@ class Snapshot:
         self.supergraph = supergraph
         self.subgraphs = subgraphs
         self.policies = policies
+        self.loader_rules = {
+            function: rule
+            for subgraph in subgraphs.values()
+            for function, rule in getattr(subgraph, "cache_rules", {}).items()
+        }
+        """What may be kept of entity loaders' rows, by the loader's function."""
         self.planner = Planner(supergraph, planning)
         self.max_errors = limits.errors
         self._limits = limits

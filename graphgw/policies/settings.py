@@ -174,6 +174,8 @@ class CacheSettings:
     is_enabled: bool = True
     max_bytes: int = 64 * 1024 * 1024
     """What the memory store may hold."""
+    invalidation_scope: str | None = "cache:invalidate"
+    """The scope that ``POST /cache/invalidate`` needs; ``null`` closes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

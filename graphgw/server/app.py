@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from graphgw.server.cache_routes import cache_routes
 from graphgw.server.front import GraphQLFront
 from graphgw.server.graphiql import graphiql_routes
 from graphgw.telemetry.metrics import METRICS_CONTENT_TYPE
@@ -60,6 +61,8 @@ def create_app(
     routes: list[BaseRoute] = [Route("/health", health)]
     if metrics is not None:
         routes.append(Route("/metrics", _show(metrics)))
+    if gateway.settings.policies.cache.invalidation_scope is not None:
+        routes += cache_routes(gateway)
     if settings.has_graphiql:
         routes += graphiql_routes(settings)
     application = Starlette(routes=routes, lifespan=lifespan)

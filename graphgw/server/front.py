@@ -24,6 +24,7 @@ from graphgw.server.client_watch import (
     unless_connection_is_lost,
 )
 from graphgw.server.csrf import is_forged
+from graphgw.server.entity_tags import revalidate
 from graphgw.server.negotiate import (
     JSON_TYPE,
     check_content,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphQLFront"]
 
+_OK: Final = 200
 _NOT_ACCEPTABLE: Final = "accept must allow application/graphql-response+json or JSON"
 _NO_EXTENSIONS: Final[dict[str, GuardedProtocol]] = {}
 
@@ -125,7 +127,10 @@ class GraphQLFront:
             if answered is None:
                 return
             response = answered
-        status, raw, encoded = self._encode(response, media_type or JSON_TYPE, headers)
+        answer = self._encode(response, media_type or JSON_TYPE, headers)
+        if method == "GET" and answer[0] == _OK and not response.errors:
+            answer = revalidate(answer, headers)
+        status, raw, encoded = answer
         if connection is None or not connection.answer(status, raw, encoded):
             await _send(status, raw, encoded, send)
 

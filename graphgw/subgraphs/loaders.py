@@ -28,6 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_MAX_BATCH = 200
+_NO_RULES: Mapping[object, object] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,19 +129,26 @@ class RowCache(Protocol):
 class RequestLoaders:
     """The data loaders of one request: one per batch function and arguments."""
 
-    __slots__ = ("_batches", "_cache", "_context", "_declared", "_sharing")
+    __slots__ = ("_batches", "_cache", "_context", "_declared", "_rules", "_sharing")
 
     def __init__(
         self,
         context: RequestContext,
         cache: RowCache | None = None,
         sharing: LoaderSharing | None = None,
+        rules: Mapping[object, object] = _NO_RULES,
     ) -> None:
         self._context = context
         self._cache = cache
+        self._rules = rules
         self._sharing = sharing
         self._batches: dict[object, BatchLoader] = {}
         self._declared: dict[object, Loader[..., Any]] = {}
+
+    @property
+    def cache(self) -> RowCache | None:
+        """What keeps rows between requests; ``None`` once a mutation has run."""
+        return self._cache
 
     @classmethod
     def attach(
@@ -148,6 +156,7 @@ class RequestLoaders:
         context: RequestContext,
         cache: RowCache | None = None,
         sharing: LoaderSharing | None = None,
+        rules: Mapping[object, object] = _NO_RULES,
     ) -> RequestContext:
         """Return the context with fresh loaders that hand it to batch functions.
 
@@ -155,8 +164,10 @@ class RequestLoaders:
             context: The request's.
             cache: Keeps rows between requests.
             sharing: Joins the calls of shared loaders with those of other requests.
+            rules: What the cache may do with the rows of entity loaders, by function,
+                also where a resolver asks for them.
         """
-        loaders = cls(context, cache, sharing)
+        loaders = cls(context, cache, sharing, rules)
         loaders._context = context.with_loaders(loaders)
         return loaders._context
 
@@ -177,7 +188,8 @@ class RequestLoaders:
             loader: A declared loader or a plain batch function.
             keys: The keys; equal ones are asked for once.
             arguments: The function's keyword arguments.
-            rule: What the cache may do with the rows; ``None`` keeps them out.
+            rule: What the cache may do with the rows; without one, that of the
+                loader's entity holds, if there is any.
         """
         batch = self._batch(loader, arguments, rule)
         return await batch.load_rows(keys)
@@ -197,6 +209,8 @@ class RequestLoaders:
         loader = declared if isinstance(declared, Loader) else self._plain(declared)
         if loader.defaults:
             arguments = {**loader.defaults, **arguments}
+        if rule is None and self._rules:
+            rule = self._rules.get(loader.function)
         frozen = _freeze(arguments) if arguments else None
         key = (loader.function, frozen, rule)
         batch = self._batches.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import httpx
 import jwt
@@ -356,7 +357,11 @@ def test_metrics_and_health_tell_of_the_work(gateway: RunningGateway):
 def test_each_operation_writes_one_line(gateway: RunningGateway):
     gateway.ask("query LoggedOnce { users(first: 1) { totalCount } }")
 
-    lines = [line for line in gateway.process.lines if '"LoggedOnce"' in line]
+    ends = time.monotonic() + 5
+    lines: list[str] = []
+    while not lines and time.monotonic() < ends:
+        time.sleep(0.02)
+        lines = [line for line in gateway.process.lines if '"LoggedOnce"' in line]
     assert len(lines) == 1
     assert '"status":200' in lines[0]
     assert '"fetches":1' in lines[0]

@@ -12,6 +12,7 @@ from graphgw.errors import ConfigurationError, Problem
 from graphgw.subgraphs.local.check import check_subgraph
 from graphgw.subgraphs.local.compile import Compiler
 from graphgw.subgraphs.local.fields import EntityKey
+from graphgw.subgraphs.local.key_fields import key_paths
 from graphgw.subgraphs.local.prepared import (
     PreparedEntities,
     PreparedMutation,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
+    from graphgw.subgraphs.cache_rules import CacheRule
     from graphgw.subgraphs.protocol import PreparedFetch
 
 __all__ = ["Subgraph"]
@@ -125,6 +127,7 @@ class Subgraph:
         problems = check_subgraph(self.schema)
         if problems:
             raise ConfigurationError(problems)
+        self.cache_rules = _find_cache_rules(self.schema)
 
     def __repr__(self) -> str:
         return f"Subgraph({self.name!r})"
@@ -149,6 +152,20 @@ class Subgraph:
             "subscription": PreparedStream,
         }[fetch.kind]
         return prepared(self.schema, program)
+
+
+def _find_cache_rules(schema: LocalSchema) -> dict[object, CacheRule]:
+    """Return what may be kept of entity loaders' rows, by the loader's function.
+
+    A function that loads several types has a rule only where they agree.
+    """
+    found: dict[object, CacheRule | None] = {}
+    for type_name, keys in schema.entities.items():
+        for key in keys:
+            function = key.loader.function
+            rule = schema.cache_rule_of_type(type_name, key_paths(key.fields))
+            found[function] = rule if found.get(function, rule) == rule else None
+    return {function: rule for function, rule in found.items() if rule is not None}
 
 
 def _build(name: str, options: dict[str, Any]) -> Schema:
