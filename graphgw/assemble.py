@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from graphgw.composition.compose import compose
 from graphgw.composition.compose_alone import compose_alone
@@ -25,7 +26,7 @@ from graphgw.subgraphs.standalone import StandaloneSubgraph
 from graphgw.types import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from graphgw.composition.compose import Composed
     from graphgw.config.settings import Settings
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.protocol import Subgraph
 
 __all__ = ["RemoteSubgraphs", "assemble", "compose_settings", "find_subgraphs"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ENTRY_POINTS = "graphgw.subgraphs"
 
@@ -89,8 +93,26 @@ async def assemble(
             names_subgraphs=settings.includes_subgraph_in_errors,
         )
 
-    # Not in the cold worker: requests need that one meanwhile.
-    return await asyncio.to_thread(build)
+    return await _build(build)
+
+
+async def _build(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Run heavy work in a thread of its own; requests need the cold worker meanwhile.
+
+    What is made stays, so the collector would only walk it again and again, and
+    stop every request for as long each time.
+    """
+
+    def run() -> T:
+        is_collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*given, **named)
+        finally:
+            if is_collecting:
+                gc.enable()
+
+    return await asyncio.to_thread(run)
 
 
 async def _join(
@@ -108,10 +130,10 @@ async def _join(
         remote.open(_remote_references(settings), settings.services)
         for item in await _read_remote(settings, remote):
             found[item.subgraph.name] = item
-        composed = await asyncio.to_thread(_compose, list(found.values()))
+        composed = await _build(_compose, list(found.values()))
         supergraph = composed.supergraph
     else:
-        supergraph = await asyncio.to_thread(read_supergraph, sdl)
+        supergraph = await _build(read_supergraph, sdl)
         remote.open(_references(supergraph, settings, found), settings.services)
     own = {name: item.subgraph for name, item in found.items()}
     return supergraph, {**own, **remote.by_name}
@@ -132,7 +154,7 @@ async def _set_apart(
         )
         raise ConfigurationError([problem])
     described = SubgraphSDL(subgraph.name, subgraph.url, subgraph.sdl)
-    supergraph = await asyncio.to_thread(compose_alone, described)
+    supergraph = await _build(compose_alone, described)
     return supergraph, {name: StandaloneSubgraph(subgraph)}
 
 
