@@ -77,8 +77,10 @@ def loader(
     Args:
         function: ``async def(keys, context, *, arguments) -> rows in key order``.
         max_batch: The most keys for one call; more are split and sent at once.
-        shared: The answer depends on the keys and arguments alone, so requests may
-            share one call; the function gets a context without principal.
+        shared: The answer depends on the keys, the arguments and the headers that
+            services are sent alone, so requests may share one call, and rows, which
+            nobody may change. The function gets a context without principal and with
+            no other headers.
         name: The name in events and errors; without it, the function's own.
 
     Example::

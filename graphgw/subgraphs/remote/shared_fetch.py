@@ -32,14 +32,20 @@ _REFUSALS: Final = frozenset(
 )
 
 
-def has_credentials(headers: HeaderPairs, inserted: Collection[str]) -> bool:
+def has_credentials(
+    headers: HeaderPairs, inserted: Collection[str], renamed: Collection[str]
+) -> bool:
     """Tell whether headers that a client sent may say who it is.
 
     Args:
         headers: What the subgraph is sent.
         inserted: Names of the headers that are the gateway's own.
+        renamed: Names under which such headers are sent on.
     """
-    return any(name not in inserted and tells_identity(name) for name, _ in headers)
+    return any(
+        name not in inserted and (name in renamed or tells_identity(name))
+        for name, _ in headers
+    )
 
 
 class SharedFetch:

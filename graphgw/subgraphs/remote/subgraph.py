@@ -18,7 +18,11 @@ from graphgw.sources.deadlines import shorten
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.subgraphs.coalesce import Coalescer
 from graphgw.subgraphs.remote.answer import AnswerReader
-from graphgw.subgraphs.remote.headers import HeaderRules, build_header_selector
+from graphgw.subgraphs.remote.headers import (
+    HeaderRules,
+    build_header_selector,
+    tells_identity,
+)
 from graphgw.subgraphs.remote.shared_fetch import SharedFetch, has_credentials
 
 if TYPE_CHECKING:
@@ -70,6 +74,7 @@ class RemoteSubgraph:
         "_answer_headers",
         "_inserted",
         "_may_share",
+        "_renamed",
         "_select_headers",
         "coalescer",
         "name",
@@ -97,6 +102,9 @@ class RemoteSubgraph:
         )
         self._select_headers = build_header_selector(rules)
         self._inserted = frozenset(name.lower() for name, _ in rules.insert)
+        self._renamed = frozenset(
+            new.lower() for old, new in rules.rename if tells_identity(old.lower())
+        )
         self._answer_headers = tuple(found.lower() for found in rules.answer)
         # A cookie is for one client, whoever else asked the same.
         self._may_share = "set-cookie" not in self._answer_headers
@@ -124,7 +132,8 @@ class RemoteSubgraph:
         if not (self._may_share and context.may_share):
             return None
         headers = self._select_headers(context.headers)
-        return None if has_credentials(headers, self._inserted) else headers
+        is_private = has_credentials(headers, self._inserted, self._renamed)
+        return None if is_private else headers
 
     async def ask(
         self,

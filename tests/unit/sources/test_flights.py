@@ -2,7 +2,7 @@ import asyncio
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphgw.errors import SourceError, SourceTimeoutError
@@ -269,6 +269,7 @@ class World:
         return [(key, task) for key, task in self.reads if not task.done()]
 
 
+@settings(deadline=None)
 @given(seed=st.integers(min_value=0), steps=st.integers(min_value=5, max_value=60))
 def test_reads_that_come_and_go_in_any_order_get_what_they_asked_for(seed, steps):
     async def play():

@@ -2,7 +2,7 @@ import asyncio
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphgw.errors import (
@@ -314,6 +314,7 @@ class Backend(Call):
             gate.set_result("down" if draw.random() < 0.1 else "up")
 
 
+@settings(deadline=None)
 @given(seed=st.integers(min_value=0), steps=st.integers(min_value=5, max_value=60))
 def test_requests_in_any_order_get_their_own_rows_or_a_failure_of_their_own(
     seed, steps

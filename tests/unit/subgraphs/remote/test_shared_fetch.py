@@ -125,7 +125,12 @@ async def test_other_variables_and_headers_keep_requests_apart():
         pytest.param(
             HeaderRules(forward=("x-a",), rename=(("x-a", "x-user-id"),)),
             {"x-a": "u1"},
-            id="renamed",
+            id="renamed-to-one",
+        ),
+        pytest.param(
+            HeaderRules(rename=(("Authorization", "x-a"),)),
+            {"authorization": "Bearer t"},
+            id="renamed-from-one",
         ),
         pytest.param(HeaderRules(answer=("set-cookie",)), {}, id="set-cookie"),
     ],
