@@ -10,6 +10,7 @@ import strawberry
 from backends.protos import notification_pb2 as pb
 from backends.protos.notification_pb2_grpc import NotificationServiceStub
 from graphgw import RequestContext, grpc_source, loader
+from resolvers.refusals import tell_refusals
 
 __all__ = [
     "NotificationKind",
@@ -61,7 +62,8 @@ async def notifications_by_user(
     request = pb.ListByUsersRequest(
         user_ids=user_ids, first=first, unread_only=unread_only
     )
-    reply = await service.ListByUsers(request, context)
+    with tell_refusals():
+        reply = await service.ListByUsers(request, context)
     return list(reply.lists)
 
 
@@ -81,7 +83,10 @@ async def mark_read(
     id: strawberry.ID,  # noqa: A002 - the argument's name
 ) -> pb.Notification:
     """Mark a notification as read."""
-    row: pb.Notification = await service.MarkRead(pb.MarkReadRequest(id=id), context)
+    with tell_refusals():
+        row: pb.Notification = await service.MarkRead(
+            pb.MarkReadRequest(id=id), context
+        )
     return row
 
 

@@ -8,7 +8,8 @@ import strawberry
 
 from backends.protos import order_pb2 as pb
 from backends.protos.order_pb2_grpc import OrderServiceStub
-from graphgw import RequestContext, ResolverError, SourceError, grpc_source, loader
+from graphgw import RequestContext, grpc_source, loader
+from resolvers.refusals import tell_refusals
 
 __all__ = [
     "NewOrderInput",
@@ -79,7 +80,8 @@ async def orders_by_user(
         after=after,
         status=None if status is None else status.value,
     )
-    reply = await service.ListByUsers(request, context)
+    with tell_refusals():
+        reply = await service.ListByUsers(request, context)
     return list(reply.lists)
 
 
@@ -103,10 +105,6 @@ async def create_order(context: RequestContext, *, order: NewOrderInput) -> pb.O
         ],
         note=order.note,
     )
-    try:
+    with tell_refusals():
         row: pb.Order = await service.CreateOrder(request, context)
-    except SourceError as error:
-        if error.grpc_code in {"INVALID_ARGUMENT", "NOT_FOUND"} and error.detail:
-            raise ResolverError(error.detail, code="BAD_USER_INPUT") from error
-        raise
     return row

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from graphgw import RequestContext, loader, rest_source
+from resolvers.refusals import tell_refusals
 
 __all__ = ["product_by_id", "products", "products_by_id"]
 
@@ -45,5 +46,6 @@ async def products(
 ) -> dict[str, Any]:
     """List products, a page at a time."""
     params = {"limit": first, "after": after, "category": category, "search": search}
-    page: dict[str, Any] = await service.get("/products", context, params=params)
+    with tell_refusals():
+        page: dict[str, Any] = await service.get("/products", context, params=params)
     return page

@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from graphgw import RequestContext, loader, rest_source
+from resolvers.refusals import tell_refusals
 
 __all__ = ["ProfileInput", "me", "update_profile", "user_by_id", "users", "users_by_id"]
 
@@ -59,7 +60,8 @@ async def users(
 ) -> dict[str, Any]:
     """List users, a page at a time."""
     params = {"limit": first, "after": after, "search": search}
-    page: dict[str, Any] = await service.get("/users", context, params=params)
+    with tell_refusals():
+        page: dict[str, Any] = await service.get("/users", context, params=params)
     return page
 
 
@@ -69,11 +71,14 @@ async def update_profile(
     id: strawberry.ID,  # noqa: A002 - the argument's name
     profile: ProfileInput,
 ) -> dict[str, Any]:
-    """Change what a user tells about themselves."""
+    """Change what users tell about themselves."""
     changes = {
         name: value
         for name, value in vars(profile).items()
         if value is not strawberry.UNSET
     }
-    row: dict[str, Any] = await service.patch(f"/users/{id}", context, json=changes)
+    with tell_refusals():
+        row: dict[str, Any] = await service.patch(
+            "/users/{id}", context, values={"id": id}, json=changes
+        )
     return row
