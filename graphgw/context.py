@@ -81,6 +81,7 @@ class RequestContext:
         "may_share",
         "observer",
         "request_id",
+        "stale",
     )
 
     def __init__(
@@ -101,9 +102,15 @@ class RequestContext:
         self.request_id = request_id
         self.client = client or UNKNOWN_CLIENT
         self.may_share = True
+        self.stale: tuple[str, ...] = ()
         self._principal = principal
         self._sources = sources
         self._loaders = loaders
+
+    def mark_stale(self, coordinate: str) -> None:
+        """Note that the answer holds values that are older than they should be."""
+        if coordinate not in self.stale:
+            self.stale = (*self.stale, coordinate)
 
     @property
     def principal(self) -> Principal:
@@ -122,6 +129,11 @@ class RequestContext:
         if self._sources is None:
             raise InternalError("this context has no sources")
         return self._sources
+
+    @property
+    def has_loaders(self) -> bool:
+        """Tell whether this context has data loaders."""
+        return self._loaders is not None
 
     @property
     def loaders(self) -> Loaders:

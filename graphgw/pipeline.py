@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         SelectionPath,
     )
     from graphgw.policies.decision import Decision, Refusal
-    from graphgw.snapshot import PreparedDocument, Snapshot
+    from graphgw.snapshot import PreparedDocument, ShownPlan, Snapshot
     from graphgw.types import JSONObject
 
 __all__ = ["serve"]
@@ -179,11 +179,18 @@ async def _run(
     return GraphQLResponse(
         result.data,
         errors[: snapshot.max_errors],
-        shown.extensions if shown else None,
+        _extensions(shown, context),
         headers,
         fetches=len(compiled.plan.fetches),
         had_plan=had_plan,
     )
+
+
+def _extensions(shown: ShownPlan | None, context: RequestContext) -> JSONObject | None:
+    extensions = shown.extensions if shown else None
+    if context.stale:
+        extensions = {**(extensions or {}), "stale": list(context.stale)}
+    return extensions
 
 
 def _plan_key(

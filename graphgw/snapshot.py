@@ -16,6 +16,7 @@ from graphgw.operations.validate import prepare_document
 from graphgw.operations.variables import build_variable_coercion, read_conditions
 from graphgw.planning.planner import Planner
 from graphgw.planning.print_plan import print_plan
+from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +103,9 @@ class Snapshot:
     ) -> None:
         self.supergraph = supergraph
         self.subgraphs = subgraphs
+        for graph, subgraph in subgraphs.items():
+            if isinstance(subgraph, RemoteSubgraph):
+                subgraph.adopt_cache_rules(supergraph, graph)
         self.policies = policies
         self.loader_rules = {
             function: rule

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.loaders import Loader
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["EntityCache"]
+__all__ = ["AgedRow", "EntityCache"]
 
 _HEAD: Final = struct.Struct(">d8s")
 _MAX_REFRESHES: Final = 200
@@ -39,6 +39,14 @@ _NOTHING: Final = object()
 
 _Kept: TypeAlias = "tuple[Any, float]"
 """A row as it was found, with its age in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgedRow:
+    """A fetched row that may be kept for ``max_age`` seconds at most; 0 for never."""
+
+    row: Any
+    max_age: float
 
 
 @dataclass(slots=True)
@@ -54,6 +62,8 @@ class _Read:
     """
     kept: list[_Kept | None]
     rows: list[Any] = field(default_factory=list)
+    is_stale: bool = False
+    """Whether a row is served that is older than its rule wants."""
 
 
 class EntityCache:
@@ -119,6 +129,8 @@ class EntityCache:
         missing = [i for i, row in enumerate(read.rows) if row is _NOTHING]
         if missing:
             await self._fill(read, missing, keys, fetch)
+        if read.is_stale:
+            context.mark_stale(rule.coordinate)
         return read.rows
 
     async def invalidate(self, tags: Sequence[str]) -> None:
@@ -213,6 +225,7 @@ class EntityCache:
                 continue
             read.rows.append(kept[0])
             if kept[1] >= rule.max_age:
+                read.is_stale = True
                 stale.append(index)
         return stale
 
@@ -261,7 +274,7 @@ class EntityCache:
                 flight = mine[index] = loop.create_future()
                 self._flights[read.names[index]] = flight
         try:
-            rows = await fetch([keys[i] for i in indexes])
+            rows, limits = _unwrap(await fetch([keys[i] for i in indexes]))
             for index, row in zip(indexes, rows, strict=True):
                 if index in mine:
                     mine[index].set_result(row)
@@ -271,33 +284,51 @@ class EntityCache:
                 del self._flights[read.names[index]]
                 if not flight.done():
                     flight.cancel()
-        await self._keep(read, indexes, rows)
+        await self._keep(read, indexes, rows, limits)
 
     def _or_stale(self, read: _Read, index: int, row: Any) -> Any:
         """Return the row, or an old one in place of a failure."""
         kept = read.kept[index]
         limit = read.rule.max_age + read.rule.stale_if_error
         if isinstance(row, Exception) and kept is not None and kept[1] < limit:
+            read.is_stale = True
             return kept[0]
         return row
 
-    async def _keep(self, read: _Read, indexes: list[int], rows: list[Any]) -> None:
+    async def _keep(
+        self,
+        read: _Read,
+        indexes: list[int],
+        rows: list[Any],
+        limits: dict[int, float],
+    ) -> None:
         now = self._clock.time()
         values: dict[str, bytes] = {}
-        for index, row in zip(indexes, rows, strict=True):
+        for place, (index, row) in enumerate(zip(indexes, rows, strict=True)):
             name, mark = read.names[index], read.marks[index]
-            if mark is None or isinstance(row, Exception):
+            limit = limits.get(place, read.rule.max_age)
+            if mark is None or isinstance(row, Exception) or limit <= 0:
                 continue
+            # A row with less time than the rule gives it counts as older.
+            at = now - max(0.0, read.rule.max_age - limit)
             data = encode_row(row)
             if data is None:
-                self._objects.put(name, (row, now, mark), _size_of(row, _OBJECT_DEPTH))
+                self._objects.put(name, (row, at, mark), _size_of(row, _OBJECT_DEPTH))
             else:
-                values[name] = _HEAD.pack(now, mark) + data
+                values[name] = _HEAD.pack(at, mark) + data
         if values:
             try:
                 await self._store.set_many(values, read.rule.kept_for)
             except StoreError:
                 return
+
+
+def _unwrap(rows: list[Any]) -> tuple[list[Any], dict[int, float]]:
+    """Return the rows, and the limits of those that have one of their own."""
+    limits = {i: r.max_age for i, r in enumerate(rows) if r.__class__ is AgedRow}
+    if not limits:
+        return rows, limits
+    return [r.row if r.__class__ is AgedRow else r for r in rows], limits
 
 
 async def _landed(flight: asyncio.Future[Any]) -> bool:

@@ -46,6 +46,8 @@ class FetchResult:
     data: Any
     errors: tuple[FetchError, ...] = ()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    cache_control: str | None = None
+    """What the subgraph says of how long its answer may be kept."""
 
 
 class PreparedFetch(Protocol):

@@ -118,6 +118,7 @@ class SharedFetch:
                 if by_index
                 else (),
                 result.headers,
+                result.cache_control,
             )
             for part in parts
         ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import orjson
 
-from graphgw.errors import SourceError
+from graphgw.errors import ConfigurationError, Problem, SourceError
+from graphgw.federation.selection import print_selections
 from graphgw.planning.print_document import (
     REPRESENTATIONS,
     fetch_variables,
@@ -23,15 +24,19 @@ from graphgw.subgraphs.remote.headers import (
     build_header_selector,
     tells_identity,
 )
+from graphgw.subgraphs.remote.kept_entities import KeptEntities, find_remote_rules
 from graphgw.subgraphs.remote.shared_fetch import SharedFetch, has_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from graphgw.context import RequestContext
+    from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
     from graphgw.sources.protocol import HTTPResponse, Transport
+    from graphgw.subgraphs.cache_rules import CacheRule
+    from graphgw.subgraphs.loaders import RowCache
     from graphgw.subgraphs.protocol import FetchResult
     from graphgw.subgraphs.remote.headers import HeaderPairs
     from graphgw.types import Deadline, JSONObject
@@ -72,6 +77,8 @@ class RemoteSubgraph:
 
     __slots__ = (
         "_answer_headers",
+        "_cache_rules",
+        "_forwarded",
         "_inserted",
         "_may_share",
         "_renamed",
@@ -105,10 +112,37 @@ class RemoteSubgraph:
         self._renamed = frozenset(
             new.lower() for old, new in rules.rename if tells_identity(old.lower())
         )
+        self._forwarded = frozenset(map(str.lower, rules.forward)) - frozenset(
+            map(str.lower, rules.remove)
+        )
         self._answer_headers = tuple(found.lower() for found in rules.answer)
         # A cookie is for one client, whoever else asked the same.
         self._may_share = "set-cookie" not in self._answer_headers
         self.coalescer = Coalescer()
+        self._cache_rules: Mapping[str, CacheRule] = {}
+
+    def adopt_cache_rules(self, supergraph: Supergraph, graph: str) -> None:
+        """Learn from the supergraph what may be kept of entities that are prepared.
+
+        Raises:
+            ConfigurationError: What depends on the caller is to be kept for all.
+        """
+        self._cache_rules = find_remote_rules(supergraph, graph)
+        named = (*self._renamed, *self._forwarded)
+        if not any(map(tells_identity, named)):
+            return
+        problems = [
+            Problem(
+                f'subgraph "{self.name}" is told who asks, so that a PUBLIC cache'
+                " would give one caller's values to another",
+                coordinate,
+                "leave the scope out, or make it PRIVATE",
+            )
+            for coordinate, rule in self._cache_rules.items()
+            if rule.is_private is False
+        ]
+        if problems:
+            raise ConfigurationError(problems)
 
     def prepare(
         self, fetch: Fetch, variables: Sequence[VariableDefinition]
@@ -122,7 +156,16 @@ class RemoteSubgraph:
         document = print_fetch_document(
             fetch, variables, name=name, representations=representations
         )
-        return RemoteFetch(self, fetch, document, name, used, representations)
+        prepared = RemoteFetch(self, fetch, document, name, used, representations)
+        return prepared.through_cache(self._find_kept(fetch))
+
+    def _find_kept(self, fetch: Fetch) -> KeptEntities | None:
+        """Return the entities of a fetch where they are of one type that is kept."""
+        types = {entity.typename for entity in fetch.inputs}
+        rule = self._cache_rules.get(*types) if len(types) == 1 else None
+        if rule is None or not self._may_share:
+            return None
+        return KeptEntities(rule, self.name, print_selections(fetch.selections))
 
     def select_shared_headers(self, context: RequestContext) -> HeaderPairs | None:
         """Return the headers that an entity fetch of several requests is sent with.
@@ -131,9 +174,13 @@ class RemoteSubgraph:
         """
         if not (self._may_share and context.may_share):
             return None
+        headers, tells_caller = self.select_headers(context)
+        return None if tells_caller else headers
+
+    def select_headers(self, context: RequestContext) -> tuple[HeaderPairs, bool]:
+        """Return the headers that a fetch is sent with, and if they tell who asks."""
         headers = self._select_headers(context.headers)
-        is_private = has_credentials(headers, self._inserted, self._renamed)
-        return None if is_private else headers
+        return headers, has_credentials(headers, self._inserted, self._renamed)
 
     async def ask(
         self,
@@ -189,7 +236,10 @@ class RemoteSubgraph:
         headers = tuple(
             (name, found[name]) for name in self._answer_headers if name in found
         )
-        return replace(result, headers=headers) if headers else result
+        control = found.get("cache-control")
+        if control is None and not headers:
+            return result
+        return replace(result, headers=headers, cache_control=control)
 
 
 class RemoteFetch:
@@ -199,6 +249,7 @@ class RemoteFetch:
         "_document",
         "_fetch",
         "_head",
+        "_kept",
         "_representations",
         "_subgraph",
         "_variables",
@@ -220,6 +271,12 @@ class RemoteFetch:
         self._representations = representations
         head = orjson.dumps({"query": document, "operationName": name})
         self._head = head[:-1] + b',"variables":'
+        self._kept: KeptEntities | None = None
+
+    def through_cache(self, kept: KeptEntities | None) -> RemoteFetch:
+        """Return this fetch, reading entities from the cache where there is one."""
+        self._kept = kept
+        return self
 
     def code(self) -> str:
         """Return the document."""
@@ -261,11 +318,33 @@ class RemoteFetch:
                 deadline=deadline,
             )
 
-        shared = subgraph.select_shared_headers(context)
-        if shared is None:
-            return await send(representations, context.deadline)
-        key = (self._head, orjson.dumps(sent), shared)
-        call = SharedFetch(subgraph.name, subgraph.settings.max_batch, send)
-        return await subgraph.coalescer.run(
-            key, call, list(representations), context.deadline
+        async def fetch_all(items: Sequence[JSONObject]) -> FetchResult:
+            shared = subgraph.select_shared_headers(context)
+            if shared is None:
+                return await send(items, context.deadline)
+            key = (self._head, orjson.dumps(sent), shared)
+            call = SharedFetch(subgraph.name, subgraph.settings.max_batch, send)
+            return await subgraph.coalescer.run(
+                key, call, list(items), context.deadline
+            )
+
+        cache = None if self._kept is None else _cache_of(context)
+        if self._kept is None or cache is None:
+            return await fetch_all(representations)
+        headers, tells_caller = subgraph.select_headers(context)
+        return await self._kept.run(
+            cache,
+            representations,
+            fetch_all,
+            context=context,
+            arguments={"variables": sent, "headers": sorted(headers)},
+            tells_caller=tells_caller,
         )
+
+
+def _cache_of(context: RequestContext) -> RowCache | None:
+    """Return what keeps rows for a request; nothing does once a mutation has run."""
+    if not context.has_loaders:
+        return None
+    cache: RowCache | None = getattr(context.loaders, "cache", None)
+    return cache
