@@ -238,6 +238,10 @@ def is_about_content(error: Exception) -> bool:
         return True
     if isinstance(error, SourceError):
         return error.status in _CONTENT_STATUSES or error.status in _CONTENT_CODES
+    if isinstance(error, ResolverError):
+        # A resolver's words for what a service answered, or for what it saw itself.
+        cause = error.__cause__
+        return not isinstance(cause, SourceError) or is_about_content(cause)
     if isinstance(error, GraphGWError):
-        return isinstance(error, ResolverError)
+        return False
     return not isinstance(error, OSError)

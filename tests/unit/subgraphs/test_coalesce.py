@@ -251,6 +251,12 @@ async def test_a_failure_of_the_service_is_everyones_and_not_repeated(error):
     assert call.narrowed == []
 
 
+def caused(cause):
+    error = ResolverError("x")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -262,6 +268,12 @@ async def test_a_failure_of_the_service_is_everyones_and_not_repeated(error):
         pytest.param(SourceError("x", status="INVALID_ARGUMENT"), True, id="grpc"),
         pytest.param(ValueError("x"), True, id="value-error"),
         pytest.param(ResolverError("x"), True, id="resolver"),
+        pytest.param(
+            caused(SourceError("y", status=404)), True, id="resolver-for-not-found"
+        ),
+        pytest.param(
+            caused(SourceError("y", status=403)), False, id="resolver-for-refusal"
+        ),
         pytest.param(SourceError("x", status=401), False, id="401"),
         pytest.param(SourceError("x", status=403), False, id="403"),
         pytest.param(SourceError("x", status=408), False, id="408"),
