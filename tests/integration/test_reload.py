@@ -29,6 +29,12 @@ FILLING = "\n".join(
     f"type Filling{n} @join__type(graph: SHOP) {{ field: Int other: Filling{n} }}"
     for n in range(300)
 )
+CONFIG = """
+supergraph: supergraph.graphql
+telemetry: {log_level: warning}
+includes_subgraph_in_errors: %s
+exposes_plans: %s
+"""
 SHOP = "type Query { stable: Int even: Int odd: Int }"
 
 
@@ -149,7 +155,10 @@ async def test_what_cannot_be_served_is_never_served(shop, tmp_path):
         ),
     }
 
-    with serving("--supergraph", str(path)) as gateway:
+    config = tmp_path / "graphgw.yaml"
+    config.write_text(CONFIG % ("false", "false"))
+
+    with serving("--config", str(config)) as gateway:
         async with under_load(gateway.url) as load:
             for number, text in enumerate(bad.values(), start=1):
                 await asyncio.to_thread(replace_file, path, text)
@@ -173,13 +182,6 @@ async def test_what_cannot_be_served_is_never_served(shop, tmp_path):
         assert gateway.ask("{ odd }")["data"] == {"odd": 3}
 
 
-CONFIG = """
-supergraph: supergraph.graphql
-includes_subgraph_in_errors: %s
-exposes_plans: %s
-"""
-
-
 def plan_of(gateway):
     headers = {"apollo-expose-query-plan": "true"}
     return "extensions" in gateway.ask("{ stable }", headers=headers)
@@ -193,13 +195,13 @@ async def test_sighup_takes_the_configuration_over(shop, tmp_path, workers):
     options = ("--config", str(config), "--workers", str(workers))
 
     with serving(*options) as gateway:
-        wait_for(lambda: len(logged(gateway, '"schema"')) == workers)
+        wait_for(lambda: swaps(gateway, "ok") == workers)
         assert not plan_of(gateway)
         async with under_load(gateway.url) as load:
             config.write_text(CONFIG % ("false", "true"))
             gateway.process.process.send_signal(signal.SIGHUP)
             await asyncio.to_thread(
-                wait_for, lambda: len(logged(gateway, '"schema"')) == 2 * workers
+                wait_for, lambda: swaps(gateway, "ok") == 2 * workers
             )
             assert await asyncio.to_thread(plan_of, gateway)
 
