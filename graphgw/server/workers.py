@@ -114,6 +114,7 @@ class Supervisor:
             return pid
         code = 1
         try:
+            os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             code = self._work()
         except BaseException:  # noqa: BLE001 - nothing may return into the parent's code
@@ -135,7 +136,8 @@ class Supervisor:
 
     def _note_end(self, slot: _Slot, pid: int, code: int) -> None:
         if self._is_stopping:
-            self._code = self._code or abs(code)
+            if code != -signal.SIGTERM:  # that one had not begun to serve
+                self._code = self._code or abs(code)
             return
         if code == STARTUP_FAILED:
             self._code = 1

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from conftest import Shop
 from support.faulty_backend import FaultyBackend
 from support.gateways import running_gateway, write_config
-from support.processes import RunningProcess
+from support.processes import ROOT, RunningProcess
 from support.raw_http import RawConnection, post
+
+from graphgw.cli.token import ensure_key_pair
 
 BODY = b'{"query":"{ __typename }"}'
 SLOW = b'{"query":"{ ok }"}'
@@ -279,3 +282,48 @@ def test_that_limits_count_for_each_worker_is_said(two_workers):
     running, _ = two_workers
 
     assert any("2 workers: each counts rate limits" in line for line in running.lines)
+
+
+def test_forked_workers_reach_every_kind_of_backend(shop: Shop):
+    ensure_key_pair(ROOT / ".graphgw")
+    query = """{ products(first: 1) { nodes { id } } users(first: 2) { nodes {
+        orders(first: 1) { nodes { id } }
+        notifications(first: 1) { unreadCount } } } }"""
+    config = ROOT / "graphgw.yaml"
+
+    with running_gateway(config, "--workers", "2", environment=shop.environment()) as (
+        _,
+        url,
+    ):
+        answers = [
+            httpx.post(f"{url}/graphql", json={"query": query}, timeout=30).json()
+            for _ in range(12)
+        ]
+
+    assert all("errors" not in answer for answer in answers)
+    assert len(answers[0]["data"]["users"]["nodes"]) == 2
+
+
+async def test_ctrl_c_lets_workers_finish_what_they_do(tmp_path):
+    async with FaultyBackend() as backend:
+        config = write_config(tmp_path, backend.url("/gate"))
+        with (
+            running_gateway(config, "--workers", "2") as (running, url),
+            RawConnection(url) as client,
+        ):
+            client.send(post(SLOW))
+            await backend.has_waiting(1)
+            for pid in {running.process.pid, *own_group(running.process.pid)}:
+                os.kill(pid, signal.SIGINT)  # as a terminal does
+            await asyncio.sleep(0.5)
+            backend.release.set()
+
+            answer = await asyncio.to_thread(client.read)
+
+            assert answer.body == b'{"data":{"ok":true}}'
+            assert await ended(running) == 0
+
+
+def own_group(pid: int) -> set[int]:
+    group = os.getpgid(pid)
+    return {child for child in children(pid) if os.getpgid(child) == group}

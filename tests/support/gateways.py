@@ -36,13 +36,14 @@ def write_config(folder: Path, backend: str, **server: Any) -> Path:
 
 @contextmanager
 def running_gateway(
-    config: Path, *options: str
+    config: Path, *options: str, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[RunningProcess, str]]:
     """Run ``graphgw serve`` until the block ends; gives the process and its URL."""
     process = start_process(
         "gateway",
         sys.executable, "-m", "graphgw.cli.main", "serve",
         "--config", str(config), "--port", "0", *options,
+        environment=environment,
     )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{process.wait_for_port()}"
