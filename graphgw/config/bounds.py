@@ -35,6 +35,7 @@ _AT_LEAST_ONE: Final = frozenset(
         "max_body_bytes",
         "max_cached_graphs",
         "max_connections",
+        "max_fetches",
         "max_header_bytes",
         "max_in_flight",
         "min_requests",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphgw.errors import PlanningError
+from graphgw.errors import LimitError, PlanningError
 from graphgw.federation.selection import Field, Fragment
 from graphgw.planning.budget import Unlimited
 from graphgw.planning.build_plan import PlanBuilder
@@ -96,6 +96,7 @@ class Planner:
 
         Raises:
             PlanningError: No subgraphs together can answer it, or the time is up.
+            LimitError: It takes more fetches than one operation may.
         """
         run = _Run(self, self._graph(labels), operation.kind, budget or Unlimited())
         return run.plan(run.groups(operation.selections))
@@ -107,6 +108,7 @@ class Planner:
 
         Raises:
             PlanningError: No subgraphs together can answer it.
+            LimitError: It takes more fetches than one operation may.
         """
         run = _Run(self, self._graph(labels), operation.kind, Unlimited())
         groups = run.groups(operation.selections)
@@ -196,6 +198,12 @@ class _Run:
         for group in groups:
             self.budget.check()
             builder.add(sort_fetches(group.nodes))
+        count, limit = len(builder.fetches), self.settings.max_fetches
+        if count > limit:
+            message = f"The operation takes {count} fetches"
+            raise LimitError(
+                f"{message}; at most {limit} are allowed (planning.max_fetches)."
+            )
         return QueryPlan(self.kind, tuple(builder.fetches))
 
 

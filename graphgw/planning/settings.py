@@ -19,5 +19,7 @@ class PlanningSettings:
     max_evaluations: int = 400
     fetch_cost: int = 1000
     stage_cost: int = 100
+    max_fetches: int = 500
+    """Fetches of one operation; a small text must not become a flood of requests."""
     max_cached_graphs: int = 64
     """Query graphs kept, one for each set of active override labels."""
