@@ -113,16 +113,6 @@ class Links:
         imported = self._imported.get(name)
         return Meaning(*imported) if imported else self._prefixed(name)
 
-    def directive_name(self, spec: str, element: str) -> str:
-        """Return the name that ``@element`` of a federation spec has here."""
-        link = self.spec(spec)
-        if link is None:
-            return element
-        imported = link.imports.get("@" + element)
-        if imported:
-            return imported.removeprefix("@")
-        return link.prefix if element == link.name else f"{link.prefix}__{element}"
-
     def _prefixed(self, name: str) -> Meaning:
         prefix, separator, element = name.partition("__")
         link = self._by_prefix.get(prefix) if separator and prefix else None
