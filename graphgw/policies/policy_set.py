@@ -261,14 +261,17 @@ class PolicySet:
     def response_headers(
         self, operation: Operation, *, has_errors: bool, principal: Principal
     ) -> tuple[tuple[str, str], ...]:
-        """Return the answer's ``Cache-Control``; none where nothing declares one."""
-        del principal  # what depends on the caller is private for every caller
+        """Return the answer's ``Cache-Control``; none where nothing declares one.
+
+        What a known caller is answered may depend on them in ways that only a
+        resolver knows, so that it is for them alone.
+        """
         if not self._has_hints:
             return ()
         known = self._know(operation)
         if known.headers and has_errors:
             return NO_STORE
-        return known.headers
+        return known.private_headers if principal.is_authenticated else known.headers
 
     async def _decide_auth(
         self, context: RequestContext, guards: Guards, variables: JSONObject
@@ -424,15 +427,18 @@ class PolicySet:
         supergraph = self._supergraph
         guards = build_guards(operation, supergraph, self._auth_rules, self._rate_rules)
         headers: tuple[tuple[str, str], ...] = ()
+        private_headers = headers
         if self._has_hints:
             control = compute_cache_control(operation, supergraph)
             if control is not None:
                 # A guarded answer depends on who asks, whatever its parts declare.
                 control = control.as_private() if guards.auth else control
                 headers = control.headers()
+                private_headers = control.as_private().headers()
         return _Known(
             guards,
             headers,
+            private_headers,
             self._cost_model.prepare(operation) if self._cost_model else None,
             find_invalidations(operation, supergraph),
         )
@@ -453,6 +459,7 @@ class _Known:
 
     guards: Guards
     headers: tuple[tuple[str, str], ...]
+    private_headers: tuple[tuple[str, str], ...]
     cost: CostProgram | None
     invalidations: tuple[Invalidation, ...]
 
