@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import (
     ConfigurationError,
-    CostError,
     RateLimitedError,
     UnauthorizedError,
 )
@@ -16,9 +15,8 @@ from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
 from graphgw.policies.cache_invalidation import find_invalidations, find_tags
-from graphgw.policies.cost import CostModel, estimate_cost, find_unsized
-from graphgw.policies.cost_measure import measure_cost
-from graphgw.policies.decision import ALLOWED, Debit, Decision
+from graphgw.policies.cost_policy import CostPolicy
+from graphgw.policies.decision import ALLOWED, Decision
 from graphgw.policies.guards import build_guards
 from graphgw.policies.policy_functions import import_policies
 from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy, cost_rule
@@ -37,18 +35,19 @@ from graphgw.policies.row_rules import ROW_RULES, RowRules
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
-from graphgw.telemetry.events import CostMeasured, SelectionRefused
+from graphgw.telemetry.events import SelectionRefused
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from graphgw.context import RequestContext
-    from graphgw.errors import RequestError
+    from graphgw.errors import CostError, RequestError
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation
     from graphgw.policies.cache_invalidation import Invalidation
     from graphgw.policies.cost import CostProgram
+    from graphgw.policies.cost_policy import Bounded
     from graphgw.policies.decision import Outcome, Refusal, RowRule
     from graphgw.policies.guards import Guards
     from graphgw.policies.rate_limit import RateLimits
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["Bounded", "PolicySet"]
+__all__ = ["PolicySet"]
 
 _OPERATIONS: Final = 4000
 _OPERATION_BYTES: Final = 32 * 1024 * 1024
@@ -127,11 +126,8 @@ class PolicySet:
             and self._rate_rules.is_empty
             and not _has(supergraph, "cacheInvalidation")
         )
-        cost = self._settings.cost
-        self._cost_model: CostModel | None = None
-        if cost.is_estimated:
-            self._cost_model = CostModel(supergraph, list_size=cost.list_size)
-        self._decides_always = self._cost_model is not None or (
+        self._cost = CostPolicy(supergraph, self._settings.cost)
+        self._decides_always = self._cost.is_on or (
             self._rate_policy.operation_rule is not None
             and self._settings.rate_limit.switch != "off"
         )
@@ -196,18 +192,19 @@ class PolicySet:
                     context.principal, (refusal.coordinate for refusal in refusals)
                 )
             )
-        cost = self._price(known, variables, refusals)
-        too_expensive = self._check_cost(context, known, variables, cost)
-        if too_expensive is not None:
-            return Decision(refusal=too_expensive)
+        cost: int | None = None
+        if known.cost is not None:
+            cut = frozenset(refusal.selection for refusal in refusals)
+            cost, dear = self._cost.check(context, known.cost, variables, cut)
+            if dear is not None:
+                return Decision(refusal=dear)
         limits = await self._decide_rate(context, guards, variables, absent, cost)
         decision = self._limit(context, operation, guards, refusals, limits)
         if decision.refusal is not None:
             return decision
-        if cost is not None:
-            decision = replace(
-                decision, debit=self._debit(known, variables, cost, limits)
-            )
+        if known.cost is not None and cost is not None:
+            debit = self._cost.debit(known.cost, variables, cost, limits)
+            decision = replace(decision, debit=debit)
         if known.invalidations:
             refused = {refusal.selection for refusal in decision.refusals}
             tags = find_tags(known.invalidations, variables, refused)
@@ -222,8 +219,8 @@ class PolicySet:
         They are dropped after a failure too: nobody knows how far it came. What an
         operation did not use of its debit is given back; without an answer, nothing.
         """
-        if decision.debit is not None and outcome.is_complete:
-            await self._refund(context, decision.debit, outcome)
+        if decision.debit is not None:
+            await self._cost.refund(context, decision.debit, outcome)
         if decision.invalidates:
             try:
                 await self._store.invalidate(decision.invalidates)
@@ -231,32 +228,9 @@ class PolicySet:
                 # The cache is as unreachable as its invalidation.
                 return
 
-    async def _refund(
-        self, context: RequestContext, debit: Debit, outcome: Outcome
-    ) -> None:
-        actual = debit.measure(outcome.data)
-        context.observer.observe(CostMeasured(debit.estimate, actual))
-        unused = debit.estimate - actual
-        if debit.draw is None or debit.store is None or unused <= 0:
-            return
-        try:
-            await debit.store.give_back([replace(debit.draw, cost=unused)])
-        except StoreError:
-            # The bucket fills again by itself.
-            return
-
     def check_calls(self, context: RequestContext, plan: Bounded) -> CostError | None:
         """Return the refusal of a plan that may need too many backend calls."""
-        cost = self._settings.cost
-        limit = cost.max_backend_calls
-        if limit is None or cost.switch == "off":
-            return None
-        calls = plan.calls
-        if calls <= limit:
-            return None
-        message = f"The plan may need {calls} backend calls, {limit} are allowed."
-        extensions: dict[str, object] = {"calls": calls, "limit": limit}
-        return self._too_expensive(context, CostError(message, extensions=extensions))
+        return self._cost.check_calls(context, plan)
 
     def response_headers(
         self, operation: Operation, *, has_errors: bool, principal: Principal
@@ -292,61 +266,6 @@ class PolicySet:
             _report(context, guard.coordinate, is_shadow=False)
             refusals.append(unauthorized(guard))
         return refusals, with_inner(guards, frozenset(broken))
-
-    def _price(
-        self, known: _Known, variables: JSONObject, refusals: list[Refusal]
-    ) -> int | None:
-        """Return what an operation is estimated to cost, if that matters."""
-        if known.cost is None:
-            return None
-        refused = frozenset(refusal.selection for refusal in refusals)
-        return estimate_cost(known.cost, variables, refused)
-
-    def _check_cost(
-        self,
-        context: RequestContext,
-        known: _Known,
-        variables: JSONObject,
-        cost: int | None,
-    ) -> CostError | None:
-        if known.cost is None or cost is None:
-            return None
-        settings = self._settings.cost
-        unsized = find_unsized(known.cost, variables)
-        if unsized is not None:
-            coordinate, names = unsized
-            message = f"{coordinate} needs exactly one of {', '.join(names)}."
-            found = self._too_expensive(context, CostError(message))
-            if found is not None:
-                return found
-        burst = settings.burst or settings.budget
-        limits = [n for n in (settings.limit, burst) if n is not None]
-        limit = min(limits, default=cost)
-        if cost <= limit:
-            return None
-        message = f"The estimated cost of {cost} is more than the limit of {limit}."
-        extensions: dict[str, object] = {"cost": cost, "limit": limit}
-        return self._too_expensive(context, CostError(message, extensions=extensions))
-
-    def _too_expensive(
-        self, context: RequestContext, error: CostError
-    ) -> CostError | None:
-        """Report an operation, and return its refusal unless the rule is a shadow."""
-        is_shadow = self._settings.cost.switch == "shadow"
-        context.observer.observe(
-            SelectionRefused("operation", CostError.code, is_shadow=is_shadow)
-        )
-        return None if is_shadow else error
-
-    def _debit(
-        self, known: _Known, variables: JSONObject, cost: int, limits: RateLimits
-    ) -> Debit:
-        program = known.cost
-
-        def measure(data: object) -> int:
-            return 0 if program is None else measure_cost(program, variables, data)
-
-        return Debit(cost, measure, limits.debit, limits.store)
 
     async def _decide_rate(
         self,
@@ -439,18 +358,9 @@ class PolicySet:
             guards,
             headers,
             private_headers,
-            self._cost_model.prepare(operation) if self._cost_model else None,
+            self._cost.prepare(operation),
             find_invalidations(operation, supergraph),
         )
-
-
-class Bounded(Protocol):
-    """A plan that knows its upper bound before it runs."""
-
-    @property
-    def calls(self) -> int:
-        """How many backend calls it may need."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
