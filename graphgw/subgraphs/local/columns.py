@@ -78,6 +78,6 @@ def is_list_class(cls: type) -> bool:
 
 def flatten(lists: Sequence[Any]) -> tuple[list[Any], list[int]]:
     """Return the items of all lists in one, and how many each had."""
-    if not all(isinstance(value, Sized) for value in lists):
+    if not all(issubclass(c, Sized) for c in set(map(type, lists))):
         lists = [list(value) for value in lists]
     return list(chain.from_iterable(lists)), list(map(len, lists))

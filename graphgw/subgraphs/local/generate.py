@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from graphql import GraphQLEnumType
 
@@ -29,6 +29,7 @@ from graphgw.subgraphs.local.whole import generate_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import CodeType
 
     from graphql import GraphQLLeafType
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.local.rows import RowKind
 
 __all__ = ["Reader", "generate_leaves", "generate_reader"]
+
+_KEPT_CODES: Final = 1024
+"""Compiled texts that are kept: many operations read a type in the same way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +50,41 @@ class Reader:
     is not plainly right. ``whole(rows)`` makes the objects with all that is in them,
     where that can be done in one go. ``inputs`` are, by column, what reads a field's
     input from all rows: raw values, keys, representations or values to compute with.
+    Where there is ``whole``, the others are compiled when they are first needed.
     """
 
     program: ObjectProgram
     kind: RowKind
-    assemble: Callable[[list[Any], Sequence[list[Any]]], list[Any]]
-    inputs: dict[int, Callable[[list[Any]], list[Any]]]
     source: str
-    whole: Callable[[list[Any]], list[Any]] | None = None
+    whole: Callable[[list[Any]], list[Any]] | None
+    _by_column: str
+    _scope: Scope
 
     @property
     def is_representation(self) -> bool:
         """Tell whether the rows are representations."""
         return self.kind is REPRESENTATION
+
+    @cached_property
+    def assemble(self) -> Callable[[list[Any], Sequence[list[Any]]], list[Any]]:
+        """What makes objects of rows and columns."""
+        made: Callable[[list[Any], Sequence[list[Any]]], list[Any]]
+        made = self._made["assemble"]
+        return made
+
+    @cached_property
+    def inputs(self) -> dict[int, Callable[[list[Any]], list[Any]]]:
+        """What reads a field's input from all rows, by column."""
+        names = ((f.column, f"input_{f.column}") for f in self.program.columns)
+        return {
+            column: self._made[name]
+            for column, name in names
+            if column is not None and name in self._made
+        }
+
+    @cached_property
+    def _made(self) -> dict[str, Any]:
+        return _execute(self._by_column, self._scope, _title(self.program, self.kind))
 
     @cached_property
     def singles(self) -> dict[int, Callable[[Any], Any]]:
@@ -79,7 +105,7 @@ class Reader:
 def generate_reader(program: ObjectProgram, kind: RowKind) -> Reader:
     """Write and compile the functions for ``program`` over rows of ``kind``."""
     scope = Scope()
-    title = f"{program.type_name} from {kind.name}"
+    title = _title(program, kind)
     parts = [f"# {title}\n{_assemble(program, kind, scope)}"]
     columns = {field.number: field.column for field in program.columns}
     expressions = _inputs(program.columns, kind, scope)
@@ -88,14 +114,20 @@ def generate_reader(program: ObjectProgram, kind: RowKind) -> Reader:
             f"def input_{columns[number]}(rows):\n"
             f"    return [{expression} for row in rows]\n"
         )
-    whole = generate_whole(program, kind, scope)
-    if whole is not None:
-        parts.append(whole)
-    source = "\n\n".join(parts)
-    made = _execute(source, scope, title)
-    found = [columns[number] for number in expressions]
-    inputs = {c: made[f"input_{c}"] for c in found if c is not None}
-    return Reader(program, kind, made["assemble"], inputs, source, made.get("whole"))
+    by_column = source = "\n\n".join(parts)
+    at_once = generate_whole(program, kind, scope)
+    whole = None
+    if at_once is not None:
+        source = f"{by_column}\n\n{at_once}"
+        whole = _execute(at_once, scope, title)["whole"]
+    reader = Reader(program, kind, source, whole, by_column, scope)
+    if whole is None:
+        _ = reader.assemble
+    return reader
+
+
+def _title(program: ObjectProgram, kind: RowKind) -> str:
+    return f"{program.type_name} from {kind.name}"
 
 
 def generate_leaves(
@@ -113,8 +145,14 @@ def generate_leaves(
 
 def _execute(source: str, scope: Scope, title: str) -> dict[str, Any]:
     namespace = dict(scope.names)
-    exec(compile(source, f"<{title}>", "exec"), namespace)  # noqa: S102 - our own text
+    exec(_code(source, title), namespace)  # noqa: S102 - our own text
     return namespace
+
+
+@lru_cache(_KEPT_CODES)
+def _code(source: str, title: str) -> CodeType:
+    """Compile a text; what its names stand for is not part of it."""
+    return compile(source, f"<{title}>", "exec")
 
 
 def _assemble(program: ObjectProgram, kind: RowKind, scope: Scope) -> str:

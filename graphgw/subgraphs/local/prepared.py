@@ -143,6 +143,11 @@ class PreparedEntities:
         """Fetch once; failures become errors of their fields."""
         run = Run(self._schema, self._readers, context, variables)
         programs = self._programs
+        if len(programs) == 1:
+            ((name, only),) = programs.items()
+            if {r["__typename"] for r in representations} == {name}:
+                data = await run.entities(only, representations)
+                return self._settled(run, data, [only] * len(data))
         chosen = [programs.get(r["__typename"]) for r in representations]
         unknown = InternalError("a representation's type was not prepared")
         groups = [(p, indexes) for p, indexes in group(chosen) if p is not None]
@@ -152,9 +157,15 @@ class PreparedEntities:
         ]
         done = await together(work)
         data = scatter([i for _, i in groups], done, [unknown] * len(chosen))
+        return self._settled(run, data, chosen)
+
+    def _settled(
+        self, run: Run, data: list[Any], chosen: Sequence[EntityProgram | None]
+    ) -> FetchResult:
+        """Make errors of what went wrong; ``chosen`` are the programs that ran."""
         if not (run.tainted or run.is_failed) and None not in chosen:
             return FetchResult(data)
-        failures = Failures(context)
+        failures = Failures(run.context)
         settlement = Settlement(failures, run.tainted, run.programs)
         data = settlement.entities(data, chosen)
         return FetchResult(data, tuple(failures.errors))

@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import InternalError
 from graphgw.subgraphs.local.generate import generate_leaves, generate_reader
+from graphgw.subgraphs.local.program import AbstractProgram, EntityProgram
 from graphgw.subgraphs.local.rows import REPRESENTATION, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from graphgw.subgraphs.local.expected_rows import Expected
     from graphgw.subgraphs.local.generate import Reader
-    from graphgw.subgraphs.local.program import FieldProgram, ObjectProgram
+    from graphgw.subgraphs.local.program import (
+        ChildProgram,
+        FieldProgram,
+        ObjectProgram,
+    )
 
 __all__ = ["Readers"]
 
@@ -39,8 +44,22 @@ class Readers:
         self._readers: dict[tuple[int, type | None], Reader] = {}
         self._leaves: dict[int, Callable[[list[Any]], list[Any]]] = {}
         self._misfits: dict[tuple[int, type | None], int] = {}
+        self._make_ahead(expected)
+
+    def _make_ahead(self, expected: Iterable[Expected]) -> None:
+        """Make the readers of rows that are not read as part of others.
+
+        Programs come before those below them.
+        """
+        covered: set[int] = set()
+        opened: set[int] = set()
         for program, row_class in expected:
-            self.of(program, row_class)
+            if program.number in covered and program.number not in opened:
+                continue
+            if self.of(program, row_class).whole is not None:
+                covered.update(_numbers_below(program))
+                continue
+            opened.update(_numbers_below(program))
             for field in program.columns:
                 if field.leaf is not None:
                     self.leaves(field)
@@ -73,3 +92,17 @@ class Readers:
             found = generate_leaves(field.leaf, field.non_null)
             self._leaves[field.number] = found
         return found
+
+
+def _numbers_below(program: ObjectProgram) -> Iterator[int]:
+    """Yield the numbers of all object programs below one."""
+    stack: list[ChildProgram | None] = [field.child for field in program.fields]
+    while stack:
+        child = stack.pop()
+        if isinstance(child, EntityProgram):
+            stack.append(child.program)
+        elif isinstance(child, AbstractProgram):
+            stack.extend(child.programs.values())
+        elif child is not None:
+            yield child.number
+            stack.extend(field.child for field in child.fields)

@@ -188,7 +188,7 @@ class Run:
         ``given`` are the representations under which the rows are laid.
         """
         reader = self.readers.of(program, row_class)
-        if reader.whole is not None and given is None:
+        if reader.whole is not None:
             try:
                 return reader.whole(rows)
             except Exception:  # noqa: BLE001 - found out field by field

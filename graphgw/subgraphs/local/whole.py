@@ -70,7 +70,7 @@ class _Writer:
 
     def object(self, program: ObjectProgram, kind: RowKind) -> str:
         """Return an expression for one object."""
-        if program.is_async:
+        if program.is_async or any(field.is_given for field in program.columns):
             raise _NotWholeError
         entries = (
             f"{f.response_key!r}: {self._field(f, kind)}" for f in program.fields
@@ -113,7 +113,7 @@ class _Writer:
         inner = self._inner_kind(field, kind)
         must, *items = field.non_null
         body = self.object(child, inner)
-        if len(items) > 1:
+        if len(items) > 1 or (items and inner is DICT and not _looks_at_rows(child)):
             raise _NotWholeError
         if read.is_list and items and ":=" not in read.text:
             return f"[{body} for row in {read.text}]"
@@ -175,3 +175,12 @@ class _Writer:
                     yield f"{field.response_key!r}: {names[path.graphql]}"
                 case _:
                     raise _NotWholeError
+
+
+def _looks_at_rows(program: ObjectProgram) -> bool:
+    """Tell whether making an object fails where its row is null."""
+    return any(
+        source.reads if isinstance(source, ComputedCall) else source
+        for source in (field.source for field in program.fields)
+        if not isinstance(source, Constant)
+    )

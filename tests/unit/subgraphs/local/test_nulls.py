@@ -196,3 +196,27 @@ async def test_errors_before_it_are_told_as_well(ask):
         ("maybe", "maybe", "other"),
         ("maybe", "maybe", "loaded"),
     ]
+
+
+async def test_null_items_are_seen_where_no_field_of_theirs_is_read(ask):
+    @strawberry.type
+    class Leaf:
+        text: str
+
+    @strawberry.type
+    class Node:
+        leaves: list[Leaf] | None
+
+    async def answer(_context):
+        return [{"leaves": [{"text": "a"}, None]}]
+
+    @strawberry.type
+    class Query:
+        nodes: list[Node] = resolved(answer)
+
+    subgraph = Subgraph("nodes", query=Query)
+
+    result = await ask(subgraph, "{ nodes { leaves { __typename } } }")
+
+    assert result.data == {"nodes": [{"leaves": None}]}
+    assert [error.path for error in result.errors] == [("nodes", 0, "leaves", 1)]
