@@ -14,6 +14,8 @@ import orjson
 from graphgw.operations.cache import BoundedCache
 from graphgw.policies.cache_tags import render_tag
 from graphgw.stores.protocol import Found, StoreError
+from graphgw.subgraphs.loaders import FORWARDED
+from graphgw.subgraphs.remote.headers import tells_identity
 from graphgw.subgraphs.row_codec import UndecodableError, decode_row, encode_row
 from graphgw.telemetry.events import CacheRead
 from graphgw.types import SYSTEM_CLOCK, Clock
@@ -347,9 +349,12 @@ def _scope(
     """Return what every key begins with; ``None`` where nothing may be kept.
 
     All that can change a row is in it: the loader's code, the arguments, headers
-    that the rule names, and for private rows the caller.
+    that the rule names or services are sent, and for private rows the caller.
     """
-    is_private = not loader.is_shared if rule.is_private is None else rule.is_private
+    is_private = rule.is_private
+    if is_private is None:
+        forwarded = arguments.get(FORWARDED, ())
+        is_private = not loader.is_shared or any(map(tells_identity, forwarded))
     caller: object = None
     if is_private:
         caller = _caller(context.principal)

@@ -7,7 +7,16 @@ import enum
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    overload,
+)
 
 from graphgw.errors import InternalError
 from graphgw.subgraphs.batches import BatchFunction, BatchLoader
@@ -22,12 +31,14 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.types import Deadline, JSONObject
 
-__all__ = ["Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
+__all__ = ["FORWARDED", "Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_MAX_BATCH = 200
+FORWARDED: Final = "\0forwarded"
+"""Stands among the arguments of kept rows for the headers that services are sent."""
 _NO_RULES: Mapping[object, object] = {}
 
 
@@ -268,6 +279,12 @@ class RequestLoaders:
         arguments: JSONObject,
         call: BatchFunction,
     ) -> BatchFunction:
+        sharing = self._sharing
+        forwarded = sharing.select(self._context.headers) if sharing else None
+        if forwarded:
+            # What a service is sent with may change what it answers.
+            arguments = {**arguments, FORWARDED: forwarded}
+
         async def load(keys: list[Any]) -> list[Any]:
             return await cache.load(
                 rule,

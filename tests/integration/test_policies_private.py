@@ -11,7 +11,9 @@ from graphgw import Gateway, Subgraph, batched, by, resolved
 from graphgw import directives as d
 from graphgw.config.settings import Settings
 from graphgw.policies.settings import AuthSettings, IssuerSettings
+from graphgw.sources.settings import ServiceSettings
 from graphgw.subgraphs.loaders import loader
+from graphgw.types import Principal
 
 CALLS: list[str] = []
 
@@ -113,3 +115,52 @@ async def test_each_caller_has_answers_of_their_own(tmp_path, scope, way):
 
     # Who is known is asked for once for each of nine pairs of headers, others always.
     assert len(CALLS) == 2 * 9 + 2 * 9
+
+
+def forwarding(scope):
+    given = (
+        d.CacheControl(max_age=60)
+        if scope is None
+        else d.CacheControl(max_age=60, scope=scope)
+    )
+
+    @strawberry.federation.type(keys=["id"], name="Row")
+    class Row:
+        id: strawberry.ID
+        note: str | None = batched(describe, key="id", directives=[given])
+
+    @strawberry.type(name="Query")
+    class Query:
+        row: Row = resolved(find_row)
+
+    return Subgraph("things", query=Query, types=[Row])
+
+
+@loader(shared=True)
+async def describe(keys, context):
+    CALLS.append("called")
+    return [f"for {context.headers.get('authorization')}" for _ in keys]
+
+
+@pytest.mark.parametrize("scope", [None, d.CacheScope.PUBLIC])
+async def test_what_a_service_is_sent_tells_kept_rows_apart(scope):
+    service = ServiceSettings(
+        name="backend",
+        url="http://127.0.0.1:1",
+        forward_headers=("authorization",),
+    )
+    settings = Settings(services=(service,))
+    query = "{ row { note } }"
+    CALLS.clear()
+
+    async with Gateway(subgraphs=[forwarding(scope)], settings=settings) as gateway:
+        for _ in range(2):
+            for name in ("ada", "bob"):
+                answer = await gateway.execute(
+                    query,
+                    headers={"authorization": name},
+                    principal=Principal(name),
+                )
+                assert answer.data == {"row": {"note": f"for {name}"}}
+
+    assert len(CALLS) == 2
