@@ -1,44 +1,34 @@
-"""``@owner`` and ``@rowPolicy``: rules on rows, and the fields that they read.
-
-The fields are added to the operation that is planned under aliases of the gateway's
-own, which clients never see; see ``RowRule`` for what is made of them.
-"""
+"""``@owner`` and ``@rowPolicy``: which rows have rules, and what is wrong with them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-
-from graphql import GraphQLList, GraphQLNonNull, get_named_type
 
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.field_sets import parse_field_set
-from graphgw.federation.selection import TYPENAME, Field, Fragment
-from graphgw.operations.schema_lookup import field_definition
-from graphgw.policies.arguments import argument_readers
-from graphgw.policies.decision import RowRule, RowStep
+from graphgw.federation.selection import Field
 from graphgw.policies.row_decisions import OwnerDemand, PolicyDemand
+from graphgw.policies.row_walk import RowWalk, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from graphql import GraphQLNamedType, GraphQLOutputType
-
-    from graphgw.federation.selection import Selection, Selections
+    from graphgw.federation.selection import Selections
     from graphgw.federation.supergraph import (
         AppliedDirective,
         FieldInGraph,
         Supergraph,
     )
     from graphgw.operations.operation import Operation
+    from graphgw.policies.decision import RowRule
     from graphgw.policies.row_decisions import Demand
     from graphgw.policies.row_functions import RowPolicyFunction
 
 __all__ = ["ROW_RULES", "RowRules"]
 
 ROW_RULES: Final = frozenset(("owner", "rowPolicy"))
-_PREFIX: Final = "__gw_row_"
 _CONTEXT_NAME: Final = re.compile(r"\s*\$\w+")
 
 
@@ -92,8 +82,8 @@ class RowRules:
         parent = self.supergraph.schema.get_type(root)
         if self.is_empty or parent is None:
             return operation, ()
-        walk = _Walk(self)
-        selections = walk.level(operation.selections, parent, _Level(types=(root,)))
+        walk = RowWalk(self)
+        selections = walk.root(operation.selections, parent)
         if not walk.rules:
             return operation, ()
         return replace(operation, selections=selections), tuple(walk.rules)
@@ -132,7 +122,8 @@ class RowRules:
                         given.add(demand)
                         yield demand
                 pending += (
-                    selection.name for selection in _flat(self._required(owner, name))
+                    selection.name
+                    for selection in fields_of(self._required(owner, name))
                 )
 
     def _required(self, type_name: str, field_name: str) -> Selections:
@@ -274,184 +265,6 @@ class RowRules:
             )
 
 
-@dataclass(slots=True)
-class _Level:
-    """Where a walk stands: the way there, and the types that objects have there."""
-
-    types: tuple[str, ...]
-    steps: tuple[RowStep, ...] = ()
-    path: tuple[str, ...] = ()
-    is_open: bool = True
-    all_types: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Extra:
-    """What is added to one selection list."""
-
-    fields: dict[str, Field] = field(default_factory=dict)
-    fragments: dict[str, dict[str, Field]] = field(default_factory=dict)
-    needs_typename: bool = False
-
-    def add(self, reads: Selections, condition: str | None) -> None:
-        held = self.fields
-        if condition is not None:
-            held = self.fragments.setdefault(condition, {})
-            self.needs_typename = True
-        for name, hidden in _hidden(reads):
-            known = held.get(name, hidden)
-            merged = dict.fromkeys((*known.selections, *hidden.selections))
-            held[name] = replace(hidden, selections=tuple(merged))
-
-    def selections(self) -> Iterator[Selection]:
-        if self.needs_typename:
-            yield TYPENAME
-        yield from self.fields.values()
-        for name, held in self.fragments.items():
-            yield Fragment(name, tuple(held.values()))
-
-
-class _Walk:
-    """One walk over an operation: collects rules, returns longer selections."""
-
-    def __init__(self, rules: RowRules) -> None:
-        self._of = rules
-        self._schema = rules.supergraph.schema
-        self._seen: set[RowRule] = set()
-        self.rules: list[RowRule] = []
-
-    def level(
-        self,
-        selections: Selections,
-        parent: GraphQLNamedType,
-        level: _Level,
-        extra: _Extra | None = None,
-    ) -> Selections:
-        """Return the selections with what the rules in them read."""
-        extra = extra or _Extra()
-        kept: list[Selection] = []
-        for selection in selections:
-            if isinstance(selection, Field):
-                kept.append(self._field(selection, parent, level, extra))
-                continue
-            type_ = self._schema.type_map[selection.type_condition]
-            inner = self.level(selection.selections, type_, self._narrow(level, type_))
-            kept.append(replace(selection, selections=inner))
-        present = set(kept)
-        kept += (added for added in extra.selections() if added not in present)
-        return tuple(kept)
-
-    def _narrow(self, level: _Level, type_: GraphQLNamedType) -> _Level:
-        possible = {type_.name, *self._of.supergraph.possible_types(type_.name)}
-        types = tuple(name for name in level.types if name in possible)
-        steps = level.steps
-        if steps and len(types) < len(level.all_types):
-            steps = (*steps[:-1], replace(steps[-1], types=types))
-        return replace(level, types=types, steps=steps)
-
-    def _field(
-        self, selection: Field, parent: GraphQLNamedType, level: _Level, extra: _Extra
-    ) -> Field:
-        definition = field_definition(self._schema, parent, selection.name)
-        if selection.name.startswith("__") or definition is None:
-            return selection
-        coordinate = f"{parent.name}.{selection.name}"
-        key = selection.response_key
-        path = (*level.path, key) if level.is_open else level.path
-        readers = argument_readers(selection, definition)
-        for type_name in level.types:
-            for demand in self._of.of_field(type_name, selection.name):
-                one = self._narrow_to(level, type_name)
-                rule = RowRule(
-                    path=one.steps,
-                    key=key,
-                    reads=_reads(demand.reads),
-                    coordinate=coordinate,
-                    error_path=path,
-                    allow=demand.decider(readers),
-                    identity=(type_name, demand.text),
-                    is_shadow=self._of.is_shadow,
-                )
-                self._add(rule)
-                is_plain = level.types == (parent.name,)
-                extra.add(demand.reads, None if is_plain else type_name)
-        if not selection.selections:
-            return selection
-        named = get_named_type(definition.type)
-        types = self._of.supergraph.possible_types(named.name) or (named.name,)
-        step = RowStep(key, _depth(definition.type))
-        below = _Level(
-            types=types,
-            steps=(*level.steps, step),
-            path=path,
-            is_open=level.is_open and not step.list_depth,
-            all_types=types,
-        )
-        inner = _Extra()
-        for type_name in types:
-            for demand in self._of.of_type(type_name):
-                one = self._narrow_to(below, type_name)
-                rule = RowRule(
-                    path=one.steps,
-                    key=None,
-                    reads=_reads(demand.reads),
-                    coordinate=coordinate,
-                    error_path=path,
-                    allow=demand.decider(readers),
-                    identity=(type_name, demand.text),
-                    is_shadow=self._of.is_shadow,
-                )
-                self._add(rule)
-                is_plain = types == (named.name,)
-                inner.add(demand.reads, None if is_plain else type_name)
-        return replace(
-            selection,
-            selections=self.level(selection.selections, named, below, inner),
-        )
-
-    def _narrow_to(self, level: _Level, type_name: str) -> _Level:
-        return self._narrow(level, self._schema.type_map[type_name])
-
-    def _add(self, rule: RowRule) -> None:
-        if rule not in self._seen:
-            self._seen.add(rule)
-            self.rules.append(rule)
-
-
-def _hidden(reads: Selections) -> Iterator[tuple[str, Field]]:
-    for selection in _flat(reads):
-        alias = _PREFIX + selection.name
-        yield alias, replace(selection, alias=alias)
-
-
-def _reads(reads: Selections) -> tuple[tuple[str, str], ...]:
-    return tuple((_PREFIX + found.name, found.name) for found in _flat(reads))
-
-
-def _flat(selections: Iterable[Selection]) -> Iterator[Field]:
-    """Return the fields of one level, those in fragments included."""
-    for selection in selections:
-        if isinstance(selection, Field):
-            yield selection
-        else:
-            yield from _flat(selection.selections)
-
-
-def _deep(selections: Iterable[Selection]) -> Iterator[Field]:
-    for selection in selections:
-        if isinstance(selection, Field):
-            yield selection
-        yield from _deep(selection.selections)
-
-
 def _is_public_cache(applied: AppliedDirective) -> bool:
     is_cache = applied.name == "cacheControl"
     return is_cache and applied.arguments.get("scope") == "PUBLIC"
-
-
-def _depth(type_: GraphQLOutputType) -> int:
-    depth = 0
-    while isinstance(type_, GraphQLNonNull | GraphQLList):
-        depth += isinstance(type_, GraphQLList)
-        type_ = type_.of_type
-    return depth
