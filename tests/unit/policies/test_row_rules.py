@@ -11,13 +11,14 @@ from support.policies import ruled
 from graphgw import Gateway, Subgraph, batched, by, reference, resolved, row_policy
 from graphgw import directives as d
 from graphgw.config.settings import Settings
-from graphgw.errors import ConfigurationError
+from graphgw.errors import ConfigurationError, SourceUnreachableError
 from graphgw.policies.settings import AuthSettings
 from graphgw.subgraphs.loaders import loader
 from graphgw.types import Principal
 
 CALLS: list[tuple[str, tuple[str, ...]]] = []
 ASKED: list[tuple[list[dict], dict]] = []
+FAILING: list[str] = []
 
 
 def note(name, keys):
@@ -30,6 +31,8 @@ def note(name, keys):
 @loader(shared=True)
 async def users_by_id(ids, _context):
     note("users", ids)
+    if FAILING:
+        raise SourceUnreachableError("down", source="users")
     return [user_row(key) for key in ids]
 
 
@@ -277,6 +280,26 @@ async def test_a_later_fetch_leaves_refused_rows_out(ask):
     assert keys_of("notes") == [("u1", "u2", "u3")]
     assert response.data["users"][0] == {"orders": None, "notes": "note of u1"}
     assert refusals(response) == [(["users"], "User.orders")]
+
+
+async def test_without_what_a_rule_reads_nothing_is_shown(ask):
+    query = "{ latest { owner { orders { id } notes } } }"
+    shown = await ask(query)
+    assert shown.data["latest"][0]["owner"]["orders"]
+
+    FAILING.append("users")
+    try:
+        response = await ask(query)
+    finally:
+        FAILING.clear()
+
+    assert response.data["latest"][0]["owner"] == {
+        "orders": None,
+        "notes": "note of u1",
+    }
+    assert (["latest"], "User.orders") in [
+        (e["path"], e["extensions"].get("coordinate")) for e in response.errors
+    ]
 
 
 async def test_the_anonymous_cause_no_call_at_all(ask):

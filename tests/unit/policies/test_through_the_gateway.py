@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from support.tokens import ISSUER, claims_at, private_key, public_pem, sign
 from graphgw import Gateway, Subgraph, batched, by, resolved
 from graphgw import directives as d
 from graphgw.config.settings import Settings
+from graphgw.errors import SourceUnreachableError
 from graphgw.policies.settings import (
     AuthSettings,
     CostSettings,
@@ -89,6 +91,36 @@ SUBGRAPH = Subgraph(
     types=[User],
     entities={User: by("id", users_by_id)},
 )
+
+
+FAILING: list[str] = []
+
+
+@loader(shared=True)
+async def notes_by_id(ids, _context):
+    if FAILING:
+        raise SourceUnreachableError("down", source="notes")
+    return [{"id": key, "text": "kept"} for key in ids]
+
+
+async def find_note(context, *, id: strawberry.ID):  # noqa: A002 - the field's argument
+    return await context.load(notes_by_id, id)
+
+
+@strawberry.federation.type(
+    keys=["id"], directives=[d.CacheControl(max_age=1, stale_if_error=60)]
+)
+class Note:
+    id: strawberry.ID
+    text: str
+
+
+@strawberry.type(name="Query")
+class NoteQuery:
+    note: Note | None = resolved(find_note)
+
+
+NOTES = Subgraph("notes", query=NoteQuery, entities={Note: by("id", notes_by_id)})
 
 
 @pytest.fixture
@@ -238,6 +270,25 @@ async def test_the_answer_says_how_long_it_may_be_kept(ask):
     assert dict(kept.headers)["cache-control"] == "max-age=60, public"
     assert dict(guarded.headers)["cache-control"] == "max-age=60, private"
     assert dict(refused.headers)["cache-control"] == "no-store"
+
+
+async def test_an_old_row_stands_in_for_a_failure_and_the_answer_says_so():
+    query = '{ note(id: "1") { text } }'
+
+    async with Gateway(subgraphs=[NOTES]) as gateway:
+        fresh = await gateway.execute(query)
+        FAILING.append("notes")
+        try:
+            await asyncio.sleep(1.05)
+            stale = await gateway.execute(query)
+        finally:
+            FAILING.clear()
+
+    assert fresh.to_json() == {"data": {"note": {"text": "kept"}}}
+    assert stale.to_json() == {
+        "data": {"note": {"text": "kept"}},
+        "extensions": {"stale": ["Note"]},
+    }
 
 
 async def test_what_is_too_expensive_calls_nothing(ask):
