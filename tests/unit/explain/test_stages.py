@@ -74,7 +74,8 @@ async def test_decide_names_the_rules_and_who_they_refuse():
     assert text == dedent(
         """\
         principal: anonymous
-        User.email at users.nodes: refused, UNAUTHORIZED_FIELD_OR_TYPE (@owner sub or users:contact)
+        User.email at users.nodes: refused, UNAUTHORIZED_FIELD_OR_TYPE \
+(@owner sub or users:contact)
         User.orders at users.nodes: allowed (rate limit User.orders/600/1m)
         """
     )
