@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from graphgw.execution.arrange_rows import arrange_rows
 from graphgw.execution.compile import compile_plan
 from graphgw.operations.budget import Budget
 from graphgw.operations.cache import BoundedCache
@@ -235,7 +236,7 @@ class Snapshot:
         labels: frozenset[str] = frozenset(),
     ) -> QueryPlan:
         """Plan an operation without its refused selections; takes CPU time."""
-        return self._plan(operation, refused, labels)[0]
+        return arrange_rows(*self._plan(operation, refused, labels)).plan
 
     def _plan(
         self,
