@@ -129,13 +129,15 @@ def _choose_store(
     url, size = settings.redis_url, settings.policies.cache.max_bytes
     if before is not None:
         old = before.settings
-        if (url, size) == (old.redis_url, old.policies.cache.max_bytes):
+        known = (old.redis_url, old.redis_timeout, old.policies.cache.max_bytes)
+        if known == (url, settings.redis_timeout, size):
             return before.store
     if url is None:
         return MemoryStore(max_bytes=size)
     mend = None
     try:
-        store: RedisStore = import_module("graphgw.stores.redis").RedisStore(url)
+        module = import_module("graphgw.stores.redis")
+        store: RedisStore = module.RedisStore(url, timeout=settings.redis_timeout)
     except ModuleNotFoundError:
         message, mend = "Redis needs a package", "install graphgw[redis]"
     except ValueError as error:

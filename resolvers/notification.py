@@ -10,6 +10,7 @@ import strawberry
 from backends.protos import notification_pb2 as pb
 from backends.protos.notification_pb2_grpc import NotificationServiceStub
 from graphgw import RequestContext, grpc_source, loader
+from resolvers.ownership import check_owner
 from resolvers.refusals import tell_refusals
 
 __all__ = [
@@ -82,7 +83,10 @@ async def mark_read(
     *,
     id: strawberry.ID,  # noqa: A002 - the argument's name
 ) -> pb.Notification:
-    """Mark a notification as read."""
+    """Mark a notification as read: one of the caller's own."""
+    known = await context.load(notifications_by_id, id)
+    if known is not None:
+        check_owner(context, known.user_id, "notifications:write")
     with tell_refusals():
         row: pb.Notification = await service.MarkRead(
             pb.MarkReadRequest(id=id), context
@@ -93,6 +97,7 @@ async def mark_read(
 async def new_notifications(
     context: RequestContext, *, user_id: strawberry.ID
 ) -> AsyncIterator[pb.Notification]:
-    """Follow the notifications that a user gets from now on."""
+    """Follow the notifications that a user gets from now on: the caller's own."""
+    check_owner(context, user_id, "notifications:read")
     async for row in service.Watch(pb.WatchRequest(user_id=user_id), context):
         yield row

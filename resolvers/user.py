@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from graphgw import RequestContext, loader, rest_source
+from resolvers.ownership import check_owner
 from resolvers.refusals import tell_refusals
 
 __all__ = ["ProfileInput", "me", "update_profile", "user_by_id", "users", "users_by_id"]
@@ -71,7 +72,11 @@ async def update_profile(
     id: strawberry.ID,  # noqa: A002 - the argument's name
     profile: ProfileInput,
 ) -> dict[str, Any]:
-    """Change what users tell about themselves."""
+    """Change what users tell about themselves.
+
+    Users change their own profile; ``users:write`` changes any.
+    """
+    check_owner(context, id, "users:write")
     changes = {
         name: value
         for name, value in vars(profile).items()

@@ -82,6 +82,7 @@ class Subscription:
     notification_added: Notification = resolved(
         resolve.new_notifications,
         description="A user's notifications from now on.",
+        directives=[Authenticated()],
     )
 
 

@@ -122,6 +122,8 @@ class Settings:
     sharing: bool = True
     """Whether requests share equal backend reads that they make at one time."""
     redis_url: str | None = None
+    redis_timeout: float = 0.05
+    """Seconds that one Redis command may take; then its user does without."""
     exposes_plans: bool = False
     """Whether clients may ask for the query plan with an answer."""
     includes_subgraph_in_errors: bool = False

@@ -32,8 +32,8 @@ def run_cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def mint(subject: str) -> str:
-    done = run_cli("token", "--scopes", "users:contact", "--subject", subject)
+def mint(subject: str, scopes: str = "users:contact") -> str:
+    done = run_cli("token", "--scopes", scopes, "--subject", subject)
     return done.stdout.strip()
 
 
@@ -200,7 +200,7 @@ def test_what_a_service_refuses_is_not_asked_again_for_each_user(
     ],
 )
 def test_an_id_does_not_lead_to_another_resource(gateway: RunningGateway, user_id: str):
-    token = mint("u903")
+    token = mint("u903", "users:write")
     mutation = """
       mutation ($id: ID!) { updateProfile(id: $id, profile: {bio: "mine"}) { id } }
     """

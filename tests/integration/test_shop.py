@@ -219,9 +219,9 @@ def test_an_invalid_token_is_refused_with_401(
     assert shop.calls()["user"] == {}
 
 
-def test_mutations_run_in_order_and_read_what_they_wrote(
-    gateway: RunningGateway, token: str
-):
+def test_mutations_run_in_order_and_read_what_they_wrote(gateway: RunningGateway):
+    token = mint("", "--subject", "u900")
+
     answer = gateway.ask(
         """
         mutation($first: ProfileInput!, $second: ProfileInput!) {
@@ -237,6 +237,27 @@ def test_mutations_run_in_order_and_read_what_they_wrote(
     assert answer["data"]["one"] == {"bio": "one"}
     assert answer["data"]["two"]["bio"] == "two"
     assert list(answer["data"]) == ["one", "two"]
+
+
+def test_nobody_changes_what_belongs_to_another(
+    gateway: RunningGateway, shop: Shop, token: str
+):
+    found = gateway.ask(
+        '{ user(id: "u3") { notifications(first: 1) { nodes { id isRead } } } }'
+    )
+    (other,) = found["data"]["user"]["notifications"]["nodes"]
+    change = 'mutation { updateProfile(id: "u2", profile: {bio: "mine"}) { id } }'
+    mark = f'mutation {{ markNotificationRead(id: "{other["id"]}") {{ isRead }} }}'
+    shop.reset_calls()
+
+    answers = [gateway.ask(change, token=token), gateway.ask(mark, token=token)]
+
+    for answer in answers:
+        assert codes(answer) == ["UNAUTHORIZED_FIELD_OR_TYPE"]
+    assert "PATCH /users/{id}" not in shop.calls()["user"]
+    assert "NotificationService/MarkRead" not in shop.calls()["notification"]
+    own = mint("", "--subject", "u3")
+    assert gateway.ask(mark, token=own)["data"]["markNotificationRead"]["isRead"]
 
 
 def test_a_created_order_reaches_into_other_services(
