@@ -14,10 +14,13 @@ from graphgw.execution.merge import build_merge_rules
 from graphgw.execution.project import build_projection
 from graphgw.execution.representations import build_collector
 from graphgw.execution.shape import build_shape
+from graphgw.execution.trust import find_tree_keys, is_trusted
 from graphgw.federation.selection import Field
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+
+    from graphql import GraphQLSchema
 
     from graphgw.execution.contexts import ContextGroups
     from graphgw.execution.fetch_errors import FetchErrorMap
@@ -145,10 +148,17 @@ def compile_plan(
         )
     late = frozenset(_late_paths(plan))
     shape = build_shape(operation, supergraph, refused=refused, late=late)
+    keeps_order = _keep_order(plan, subgraphs)
+    schemas = _vouched_schemas(plan, subgraphs)
+    tree_keys = None
+    if schemas is not None and not row_rules and is_trusted(shape, schemas):
+        tree_keys = find_tree_keys(plan, rules)
     return CompiledPlan(
         plan=plan,
         fetches=tuple(fetches),
-        projection=build_projection(shape, keeps_order=_keep_order(plan, subgraphs)),
+        projection=build_projection(
+            shape, keeps_order=keeps_order, tree_keys=tree_keys
+        ),
         introspection=build_introspection(supergraph.api_schema, operation),
         key_order=_key_order(operation),
         row_rules=row_rules,
@@ -160,6 +170,16 @@ def _keep_order(plan: QueryPlan, subgraphs: Mapping[str, Subgraph]) -> bool:
     """Tell whether every subgraph says that its answers keep one order of keys."""
     asked = (subgraphs[fetch.graph] for fetch in plan.fetches)
     return all(getattr(subgraph, "keeps_order", False) for subgraph in asked)
+
+
+def _vouched_schemas(
+    plan: QueryPlan, subgraphs: Mapping[str, Subgraph]
+) -> list[GraphQLSchema] | None:
+    """Return what the answers will surely fit; ``None`` where one is not sure."""
+    names = dict.fromkeys(fetch.graph for fetch in plan.fetches)
+    schemas = [getattr(subgraphs[name], "vouched_schema", None) for name in names]
+    found = [schema for schema in schemas if schema is not None]
+    return found if len(found) == len(schemas) else None
 
 
 def _key_order(operation: Operation) -> tuple[str, ...] | None:

@@ -69,8 +69,9 @@ def merge_entities(
             if entity is not None:
                 entity.pop(TYPENAME_KEY, None)
     if not rule.is_deep:
-        for target, position in zip(targets, positions, strict=True):
-            entity = entities[position]
+        if len(entities) != len(targets):  # else each stands for one, in order
+            entities = [entities[position] for position in positions]
+        for target, entity in zip(targets, entities, strict=True):
             if entity is not None:
                 target.update(entity)
         return

@@ -29,11 +29,15 @@ _SIMPLE_TYPES: Final = frozenset({"ID", "String", "Int", "Float", "Boolean"})
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """The entities of one fetch: ``positions[i]`` is what stands for ``targets[i]``."""
+    """The entities of one fetch: ``positions[i]`` is what stands for ``targets[i]``.
+
+    ``is_whole`` where none of the objects had to be left out.
+    """
 
     targets: list[JSONObject]
     positions: list[int]
     representations: list[JSONObject]
+    is_whole: bool = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ class EntityCollector:
         something that the subgraph requires is missing: it cannot be asked for.
         """
         found = self.collect(tree) if objects is None else objects
-        return Entities(*self.represent(found))
+        targets, positions, representations = self.represent(found)
+        is_whole = len(targets) == len(found)
+        return Entities(targets, positions, representations, is_whole)
 
 
 def build_collector(fetch: Fetch, supergraph: Supergraph) -> EntityCollector:

@@ -104,6 +104,7 @@ class _Run:
         "_errors",
         "_headers",
         "_highest",
+        "_is_sound",
         "_rows",
         "_running",
         "_variables",
@@ -123,6 +124,8 @@ class _Run:
         self._headers: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
         self._running: dict[int, float] = {}
         self._highest = -1
+        self._is_sound = True
+        """Whether every fetch so far answered all that it was asked."""
         self._rows: RowWatch | None = None
         if compiled.row_rules:
             rules, inputs = compiled.row_rules, compiled.row_inputs
@@ -140,6 +143,7 @@ class _Run:
         except TimeoutError:
             if not limit.expired():
                 raise
+            self._is_sound = False
             for index, began in sorted(self._running.items()):
                 late = self._compiled.fetches[index]
                 message = f'subgraph "{late.subgraph}" did not answer in time'
@@ -227,6 +231,7 @@ class _Run:
                     objects = self._rows.keep_allowed(objects, compiled.rules)
                 entities = compiled.collector.run(self.tree, objects)
                 representations = entities.representations
+                self._is_sound = self._is_sound and entities.is_whole
                 if not representations:
                     return
                 if not compiled.fetch.inputs:
@@ -270,7 +275,7 @@ class _Run:
         data, rule = result.data, compiled.merge
         wins = compiled.index < self._highest
         if data is None:
-            pass
+            self._is_sound = False
         elif entities is None:
             if data.__class__ is not dict:
                 raise _bad_answer(compiled)
@@ -281,12 +286,13 @@ class _Run:
             else:
                 self.tree.update(data)
         else:
-            if (
-                data.__class__ is not list
-                or len(data) != len(entities.representations)
-                or not _ENTITY_TYPES.issuperset(map(type, data))
-            ):
+            if data.__class__ is not list or len(data) != len(entities.representations):
                 raise _bad_answer(compiled)
+            types = set(map(type, data))
+            if not _ENTITY_TYPES.issuperset(types):
+                raise _bad_answer(compiled)
+            if NoneType in types:
+                self._is_sound = False
             if rule.renames:
                 apply_renames(data, rule.renames)
             merge_entities(entities.targets, entities.positions, data, rule, wins=wins)
@@ -311,7 +317,10 @@ class _Run:
             await self._rows.finish(self.tree)
             refusals, refused_rows = self._rows.errors()
             errors = refusals + errors
-        data, found = self._compiled.projection.run(self.tree, errors)
+        is_sound = self._is_sound and not self._errors
+        data, found = self._compiled.projection.run(
+            self.tree, errors, is_sound=is_sound
+        )
         introspection = self._compiled.introspection
         if introspection is not None and data is not None:
             data = {**data, **await introspection.run(self._variables)}

@@ -82,6 +82,11 @@ class Subgraph(Protocol):
 
     One that also has a true attribute ``keeps_order`` promises that the objects of a
     list have their keys in one order; those of others are looked at one by one.
+
+    One that also has a ``vouched_schema``, a ``GraphQLSchema``, promises more: it
+    coerces every value by that schema and moves nulls up itself; objects have the
+    keys that the fetch asks for, in that order, and no others; what is null and may
+    not be has an error. Such answers are taken as they are.
     """
 
     @property

@@ -25,6 +25,8 @@ from graphgw.subgraphs.local.schema import LocalSchema, core_schema_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from graphql import GraphQLSchema
+
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
     from graphgw.subgraphs.cache_rules import CacheRule
@@ -131,6 +133,11 @@ class Subgraph:
 
     def __repr__(self) -> str:
         return f"Subgraph({self.name!r})"
+
+    @property
+    def vouched_schema(self) -> GraphQLSchema:
+        """The schema that all answers fit: generated functions coerce by it."""
+        return self.schema.core
 
     def prepare(
         self, fetch: Fetch, variables: Sequence[VariableDefinition]
