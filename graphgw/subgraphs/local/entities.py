@@ -30,7 +30,11 @@ async def load_entities(
     """
     if len(program.keys) == 1 and len(program.keys[0].paths) == 1:
         key = program.keys[0]
-        keys = [_value(key.paths[0], r) for r in representations]
+        (path,) = key.paths
+        if len(path) == 1:
+            keys = [r.get(path[0]) for r in representations]
+        else:
+            keys = [_value(path, r) for r in representations]
         if None not in keys:
             return await load_rows(context, key, keys, {})
     chosen = [_choose(program.keys, r) for r in representations]
