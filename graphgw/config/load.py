@@ -151,10 +151,15 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
     yield from find_auth_problems(settings.auth)
     for subgraph in settings.subgraphs:
         yield from _check_subgraph(subgraph, has_supergraph=has_supergraph)
-    try:
-        parse_duration(settings.policies.rate_limit.window)
-    except ValueError as error:
-        yield Problem(str(error), "policies.rate_limit.window", "write it as 1m")
+    policies = settings.policies
+    for name, window in (
+        ("rate_limit", policies.rate_limit.window),
+        ("cost", policies.cost.window),
+    ):
+        try:
+            parse_duration(window)
+        except ValueError as error:
+            yield Problem(str(error), f"policies.{name}.window", "write it as 1m")
     if not settings.server.path.startswith("/"):
         yield Problem('must start with "/"', "server.path", "write it as /graphql")
     for process in settings.dev:

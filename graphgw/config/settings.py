@@ -75,7 +75,6 @@ class ServerSettings:
     keep_alive: float = 75.0
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may call the gateway (CORS)."""
-    access_log: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

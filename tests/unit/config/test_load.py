@@ -269,7 +269,9 @@ def test_all_problems_are_told_at_once_each_with_its_line():
             "server: {max_body_bytes: -1KiB}", "must be at least 1", id="size"
         ),
         pytest.param("server: {max_body_bytes: 1XB}", "must be a size", id="unit"),
-        pytest.param("server: {access_log: 5}", "must be true or false", id="no-bool"),
+        pytest.param(
+            "server: {has_graphiql: 5}", "must be true or false", id="no-bool"
+        ),
         pytest.param("server: {path: graphql}", 'must start with "/"', id="path"),
         pytest.param("limits: {depth: -3}", "must be at least 1", id="depth"),
         pytest.param("limits: {aliases: -1}", "must be at least 0", id="aliases"),
@@ -279,6 +281,9 @@ def test_all_problems_are_told_at_once_each_with_its_line():
         ),
         pytest.param(
             "policies: {rate_limit: {window: soon}}", "is not a duration", id="window"
+        ),
+        pytest.param(
+            "policies: {cost: {budget: 5, window: soon}}", "not a duration", id="cost"
         ),
         pytest.param("telemetry: {log_level: loud}", "must be 'debug',", id="choice"),
         pytest.param(
