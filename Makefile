@@ -31,6 +31,7 @@ lint: $(STAMP) ## mend what can be mended
 
 bench: $(STAMP) ## CPU per request against the yardsticks
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m benchmarks plan)
 
 ide: ## build GraphiQL into graphgw/server/ide (needs Node 20)
 	cd ide && npm ci --no-audit --no-fund && npm run build
