@@ -345,9 +345,7 @@ class Gateway:
     ) -> GraphQLResponse:
         """Authenticate and answer one request; failures become answers."""
         began = time.perf_counter()
-        request_id = headers.get("x-request-id")
-        if request_id is None or not is_request_id(request_id):
-            request_id = self._new_request_id()
+        request_id = self._request_id(headers)
         try:
             if principal is None:
                 authenticator = self._open_resources.authenticator
@@ -362,6 +360,18 @@ class Gateway:
         # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
         return await serve(snapshot, request, context, allows_mutation=allows_mutation)
+
+    def refuse(self, error: GraphGWError, headers: Headers) -> GraphQLResponse:
+        """Return, and report, the answer to what never became a request."""
+        response, began = refuse(error), time.perf_counter()
+        request_id = self._request_id(headers)
+        nothing = GraphQLRequest(None)
+        self._report_refusal(nothing, headers, request_id, response, began)
+        return response
+
+    def _request_id(self, headers: Headers) -> str:
+        found = headers.get("x-request-id")
+        return found if found and is_request_id(found) else self._new_request_id()
 
     async def invalidate(
         self, body: bytes, headers: Headers, *, peer: str | None = None

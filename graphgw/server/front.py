@@ -107,7 +107,7 @@ class GraphQLFront:
                     return
                 request = parse_graphql_request(body)
         except GraphGWError as error:
-            response = refuse(error)
+            response = self._gateway.refuse(error, headers)
         else:
             client = scope["client"]
             handled = self._gateway.handle(

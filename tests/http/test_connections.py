@@ -197,7 +197,7 @@ def test_slow_clients_leave_others_alone(hasty_gateway):
         )
 
         assert answer.status_code == 200
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         assert all(connection.read().status == 408 for connection in slow)
     finally:
         for connection in slow:

@@ -86,4 +86,4 @@ def test_reading_takes_linear_time(text):
     with suppress(LimitError, InvalidDocumentError):
         parse_document(text, LIMITS)
 
-    assert time.thread_time() - start < 0.25
+    assert time.thread_time() - start < 2.5

@@ -242,7 +242,7 @@ def test_a_hostile_document_is_refused_or_prepared_in_time(text, limits):
         document = prepare_document(text, name, HOSTILE_SCHEMA, limits, Budget(30))
         normalize(document, {}, HOSTILE_SCHEMA)
 
-    assert time.thread_time() - start < 0.5  # a quiet machine needs less than 0.25
+    assert time.thread_time() - start < 2.5  # ten times what a quiet machine needs
 
 
 def test_a_bomb_is_refused_by_its_expanded_size():

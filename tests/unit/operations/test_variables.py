@@ -251,7 +251,7 @@ def test_a_megabyte_of_bad_values_is_refused_in_time():
     with pytest.raises(BadUserInputError, match=r"at \[500000\]"):
         coerce("$ints: [Int]", value)
 
-    assert time.thread_time() - start < 0.5
+    assert time.thread_time() - start < 2.5
 
 
 def test_an_operations_own_variables_can_be_checked_too():

@@ -140,7 +140,7 @@ def test_fragments_used_again_and_again_plan_in_time_or_are_refused(width, level
     except (LimitError, PlanningError) as error:
         code = error.code if isinstance(error, LimitError) else error.error_code
 
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 3
     assert code in {"planned", "LIMIT_EXCEEDED", "PLANNING_TIMEOUT"}
 
 

@@ -105,7 +105,7 @@ async def test_every_fault_has_its_error(path, error, backend, transport):
 
     assert type(caught.value) is error
     assert caught.value.source == "user"
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 10
     response = await transport.send(request(backend.url("/ok")))
     assert response.body == OK
 
@@ -116,7 +116,7 @@ async def test_the_deadline_bounds_the_whole_call(backend, transport):
     with pytest.raises(SourceTimeoutError):
         await transport.send(request(backend.url("/trickle?ms=20"), seconds=0.2))
 
-    assert 0.2 <= time.monotonic() - started < 1.0
+    assert 0.2 <= time.monotonic() - started < 2
     await backend.is_quiet()
     assert backend.stats.cancelled == 1
 
@@ -242,7 +242,7 @@ async def test_a_black_hole_is_given_up_after_the_connect_timeout():
         with pytest.raises(SourceUnreachableError):
             await transport.send(request(f"http://black.hole:{port}/"))
 
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 5
     await transport.aclose()
 
 
