@@ -24,8 +24,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
-
 
 @dataclass
 class Visit:
@@ -57,6 +55,8 @@ class Visit:
 
 @pytest.fixture
 async def visit() -> AsyncIterator[Visit]:
+    if CHROMIUM is None:
+        pytest.fail("there is no Chromium: `make test` installs it")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=ARGUMENTS

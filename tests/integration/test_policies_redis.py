@@ -20,10 +20,6 @@ from support.redis_server import RedisServer
 
 from graphgw.cli.token import ensure_key_pair
 
-pytestmark = pytest.mark.skipif(
-    not RedisServer.is_installed(), reason="redis-server is not installed"
-)
-
 CREATE = (
     'mutation { createOrder(order: {userId: "u1", items: [{productId: "p99999"}]})'
     " { id } }"

@@ -10,8 +10,6 @@ from graphgw.stores.redis import RedisStore
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory):
     """Start one Redis for all tests of the stores."""
-    if not RedisServer.is_installed():
-        pytest.skip("redis-server is not installed")
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
