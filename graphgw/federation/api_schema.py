@@ -26,7 +26,7 @@ from graphql import (
 from graphgw.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from graphql import ConstDirectiveNode, GraphQLSchema, TypeDefinitionNode
 
@@ -38,6 +38,7 @@ __all__ = [
     "dangling_references",
     "named_type",
     "problems_of_schema",
+    "without_elements",
     "without_hidden",
 ]
 
@@ -116,6 +117,41 @@ def without_hidden(
 
     return [
         _without_names(_each(node, visible), hidden)
+        for node in types
+        if node.name.value not in hidden
+    ]
+
+
+def without_elements(
+    types: Sequence[TypeDefinitionNode], hidden: Collection[str]
+) -> list[TypeDefinitionNode]:
+    """Return the definitions without the elements that stand at these coordinates."""
+
+    def visible(node: Node) -> Node:
+        name = node.name.value
+
+        def keep(member: Node) -> Node | None:
+            coordinate = f"{name}.{member.name.value}"
+            if coordinate in hidden:
+                return None
+            if not isinstance(member, FieldDefinitionNode):
+                return member
+            kept = (
+                argument
+                for argument in member.arguments or ()
+                if f"{coordinate}({argument.name.value}:)" not in hidden
+            )
+            return replace(member, arguments=tuple(kept))
+
+        for part in ("fields", "values"):
+            members = getattr(node, part, None)
+            if members:
+                kept = (found for found in map(keep, members) if found is not None)
+                node = replace(node, **{part: tuple(kept)})
+        return node
+
+    return [
+        _without_names(visible(node), hidden)
         for node in types
         if node.name.value not in hidden
     ]
@@ -209,7 +245,7 @@ def _changed(
     return tuple(changed)
 
 
-def _without_names(node: Node, hidden: set[str]) -> Node:
+def _without_names(node: Node, hidden: Collection[str]) -> Node:
     if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         kept = (n for n in node.interfaces or () if n.name.value not in hidden)
         return replace(node, interfaces=tuple(kept))
