@@ -24,6 +24,7 @@ _MAY_BE_ZERO: Final = frozenset(
 _AT_LEAST_ONE: Final = frozenset(
     (
         "burst",
+        "concurrency",
         "depth",
         "document_bytes",
         "errors",
@@ -36,6 +37,7 @@ _AT_LEAST_ONE: Final = frozenset(
         "max_cached_graphs",
         "max_connections",
         "max_fetches",
+        "max_frame_bytes",
         "max_header_bytes",
         "max_in_flight",
         "min_requests",

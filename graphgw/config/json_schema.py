@@ -14,6 +14,7 @@ _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
 _SHORT: Final = {
     "subgraphs": ("SubgraphReference", ["string"]),
     "services": ("ServiceSettings", ["string"]),
+    "routes": ("RouteSettings", []),
     "processes": ("DevProcess", ["string", "array"]),
 }
 """What stands under names: its model, and the types of its short forms."""
@@ -25,7 +26,7 @@ def json_schema() -> dict[str, Any]:
     for model, _ in _SHORT.values():
         _drop_name(schema["$defs"][model])
     properties = schema["properties"]
-    for name in ("subgraphs", "services"):
+    for name in ("subgraphs", "services", "routes"):
         properties[name] = _by_name(name)
     properties["dev"] = {
         "type": ["object", "null"],
@@ -36,6 +37,10 @@ def json_schema() -> dict[str, Any]:
     command = schema["$defs"]["DevProcess"]["properties"]["command"]
     command["type"] = ["array", "string"]
     schema["$defs"]["ServerSettings"]["properties"]["examples"] = {"type": "string"}
+    route = schema["$defs"]["RouteSettings"]["properties"]
+    for target in ("grpc", "operation"):
+        route[target]["anyOf"].append({"type": "string"})
+    schema["$defs"]["BodyChanges"]["properties"]["defaults"] = {"type": "object"}
     schema["title"] = "graphgw.yaml"
     return schema
 
@@ -58,11 +63,10 @@ def _as_written(value: Any) -> Any:
 
 def _by_name(name: str) -> dict[str, Any]:
     model, short = _SHORT[name]
-    reference = {"$ref": f"#/$defs/{model}"}
-    return {
-        "type": ["object", "null"],
-        "additionalProperties": {"anyOf": [reference, {"type": short}]},
-    }
+    forms: list[dict[str, Any]] = [{"$ref": f"#/$defs/{model}"}]
+    if short:
+        forms.append({"type": short})
+    return {"type": ["object", "null"], "additionalProperties": {"anyOf": forms}}
 
 
 def _drop_name(schema: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -16,6 +16,7 @@ from graphgw.config.shape import Shape
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.rate_rules import parse_duration
 from graphgw.policies.settings import find_auth_problems
+from graphgw.routes.check import find_route_problems
 from graphgw.sources.settings import ServiceSettings, find_problems
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from graphgw.config.settings import SubgraphReference
 
 __all__ = ["load_settings", "load_settings_text"]
+
+_ITEM_DEPTH: Final = {"subgraphs": 2, "services": 2, "routes": 2, "dev": 3}
+"""How deep the named items of a section lie."""
 
 
 def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -129,7 +133,9 @@ def _right_parts(data: dict[str, Any], error: ValidationError) -> dict[str, Any]
 
 def _leave_out(data: dict[str, Any], path: SettingPath) -> None:
     """Take out what cannot be read; with it the item that it is in, if that has one."""
-    depth = {"subgraphs": 2, "services": 2, "dev": 3}.get(str(path[0]), len(path))
+    depth = {"subgraphs": 2, "services": 2, "routes": 2, "dev": 3}.get(
+        str(path[0]), len(path)
+    )
     holder: Any = data
     for part in path[: depth - 1]:
         holder = holder.get(part) if isinstance(holder, dict) else None
@@ -148,6 +154,8 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
     """Find what is wrong with settings that are right one by one."""
     for service in settings.services:
         yield from find_problems(service)
+    kinds = [(service.name, service.kind) for service in settings.services]
+    yield from find_route_problems(settings.routes, kinds)
     yield from find_auth_problems(settings.auth)
     for subgraph in settings.subgraphs:
         yield from _check_subgraph(subgraph, has_supergraph=has_supergraph)

@@ -40,7 +40,20 @@ _MESSAGES: Final = {
 }
 _ALWAYS_SECRET: Final = frozenset(("environment", "redis_url"))
 _BRANCHES: Final = frozenset(("bool", "callable", "float", "int", "none", "str"))
-_PAIRS: Final = frozenset(("environment", "headers", "insert", "rename"))
+_PAIRS: Final = frozenset(
+    (
+        "add",
+        "claims",
+        "defaults",
+        "environment",
+        "headers",
+        "insert",
+        "query",
+        "rename",
+        "set",
+        "status",
+    )
+)
 """Settings that are kept as pairs and written as a mapping."""
 _CREDENTIALS: Final = re.compile(r"//[^/@\s\"]*@")
 _SHOWN: Final = 60

@@ -9,6 +9,7 @@ from typing import Literal
 from graphgw.operations.settings import LimitSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies.settings import AuthSettings, PolicySettings
+from graphgw.routes.settings import RouteSettings
 from graphgw.sources.sdl_source import SupergraphSettings
 from graphgw.sources.settings import ServiceSettings
 from graphgw.subgraphs.remote.headers import HeaderRules
@@ -109,6 +110,7 @@ class Settings:
     alone: str | None = None
     """The one local subgraph to serve, for any federation router in front of it."""
     services: tuple[ServiceSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
     auth: AuthSettings = field(default_factory=AuthSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

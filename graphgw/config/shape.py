@@ -6,6 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from graphgw.config.shape_route import shape_route
 from graphgw.errors import Problem
 from graphgw.sources.settings import ServiceSettings
 
@@ -19,6 +20,7 @@ __all__ = ["Shape"]
 _NAMED: Final = {
     "subgraphs": ("subgraphs",),
     "services": ("services",),
+    "routes": ("routes",),
     "dev": ("dev", "processes"),
 }
 """Lists that the file writes as mappings by name, and where it has them."""
@@ -105,6 +107,7 @@ class Shape:
         shape = {
             "subgraphs": self._subgraph,
             "services": self._service,
+            "routes": self._route,
             "dev": self._process,
         }
         return [self._item(key, item, shape[key]) for item in items.items()]
@@ -149,6 +152,9 @@ class Shape:
             files = ("ca_file", "certificate_file", "key_file")
             item["tls"] = self._resolve(dict(item["tls"]), *files)
         return item
+
+    def _route(self, name: str, value: Any) -> Any:
+        return shape_route(name, value, self._folder)
 
     def _process(self, name: str, value: Any) -> Any:
         if isinstance(value, (str, list)):

@@ -1,0 +1,1 @@
+"""Gateway routes: a path sent on to a service, a gRPC method or an operation."""

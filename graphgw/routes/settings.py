@@ -1,0 +1,186 @@
+"""What the gateway is told about each route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from graphgw.policies.settings import Switch  # noqa: TC001 - read at run time
+from graphgw.routes.targets import (  # noqa: TC001 - read at run time
+    GRPCTarget,
+    OperationTarget,
+)
+
+__all__ = [
+    "TARGETS",
+    "BodyChanges",
+    "HeaderChanges",
+    "RequestChanges",
+    "ResponseChanges",
+    "RouteCache",
+    "RouteRateLimit",
+    "RouteSettings",
+    "RouteTimeouts",
+    "WebSocketSettings",
+]
+
+TARGETS: Final = ("service", "grpc", "operation")
+"""The kinds of target; a route has exactly one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTimeouts:
+    """How long a route may take, in seconds; ``None`` sets no bound."""
+
+    first_byte: float = 10.0
+    """From the request to the head of the answer, retries included."""
+    idle: float = 30.0
+    """The longest silence within a body that streams, either way."""
+    total: float | None = None
+    """The whole exchange; ``None`` lets streams run as long as they are not idle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRateLimit:
+    """How many requests a caller may send to a route in each window."""
+
+    limit: int
+    window: str = "1m"
+    burst: int | None = None
+    keys: tuple[Literal["PRINCIPAL", "API_KEY", "IP", "GLOBAL"], ...] = ("PRINCIPAL",)
+    switch: Switch = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCache:
+    """Answers to GET that the gateway keeps; what the service says is obeyed."""
+
+    max_age: float | None = None
+    """Seconds; ``None`` keeps only what ``cache-control`` of the answer allows."""
+    scope: Literal["PUBLIC", "PRIVATE"] = "PRIVATE"
+    """``PRIVATE`` keeps an answer for each principal alone."""
+    vary: tuple[str, ...] = ()
+    """Request headers by which answers differ, beside those that they name."""
+    max_body_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSocketSettings:
+    """WebSocket connections through a route."""
+
+    max_frame_bytes: int = 1024 * 1024
+    """The largest message, either way."""
+    idle_timeout: float = 300.0
+    subprotocols: tuple[str, ...] = ()
+    """Those that may be agreed on; empty lets the service choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderChanges:
+    """Changes of headers, made in this order: remove, rename, set, add."""
+
+    remove: tuple[str, ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
+    set: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    add: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyChanges:
+    """Changes of a JSON object's fields, made in this order: drop, rename, defaults.
+
+    Fields are named by dotted paths; renaming ``city`` to ``address.city`` nests. In
+    lists every item is changed.
+    """
+
+    drop: tuple[str, ...] = ()
+    rename: tuple[tuple[str, str], ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
+    """Values in JSON, for fields that are missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestChanges:
+    """How a request is changed before it goes on."""
+
+    headers: HeaderChanges = field(default_factory=HeaderChanges)
+    claims: tuple[tuple[str, str], ...] = ()
+    """Headers by name, and the claim of the principal's token that each holds."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Query parameters that are set, whatever the client sent."""
+    body: BodyChanges = field(default_factory=BodyChanges)
+    hook: str | None = None
+    """``module:function``, ``async def(request) -> RouteRequest | RouteResponse``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseChanges:
+    """How an answer is changed before the client has it."""
+
+    headers: HeaderChanges = field(default_factory=HeaderChanges)
+    status: tuple[tuple[str, int], ...] = ()
+    """Statuses by those they replace; ``5xx`` stands for a whole class."""
+    body: BodyChanges = field(default_factory=BodyChanges)
+    hook: str | None = None
+    """``module:function``, ``async def(response, request) -> RouteResponse``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSettings:
+    """One route: what it matches, where it leads, and who may go there.
+
+    ``path`` may hold ``{parameters}``, which match one segment, and end in ``/*``,
+    which matches all that is below. Exactly one of ``service``, ``grpc`` and
+    ``operation`` says where it leads.
+    """
+
+    name: str
+    path: str
+    methods: tuple[str, ...] = ()
+    """Empty for every method; GET includes HEAD."""
+    host: str | None = None
+    """``api.example.com``, or ``*.example.com`` for all below."""
+
+    service: str | None = None
+    """The HTTP service that requests are sent on to."""
+    grpc: GRPCTarget | None = None
+    operation: OperationTarget | None = None
+
+    strip_prefix: str | None = None
+    """What is taken from the front of the path before it goes to the service."""
+    rewrite: str | None = None
+    """The path at the service; ``{parameters}`` and a final ``*`` are filled in."""
+    preserve_host: bool = False
+    """Whether the service sees the client's ``host`` header."""
+    forward_cookies: bool = False
+    forward_set_cookie: bool = False
+    forward_authorization: bool = False
+    """Whether the client's ``authorization`` and API key go on to the service."""
+    allows_encoded_slash: bool = False
+    """Whether a path may hold ``%2F``, which servers read in different ways."""
+    timeouts: RouteTimeouts = field(default_factory=RouteTimeouts)
+    max_body_bytes: int = 1024 * 1024
+    """The longest request body; counted while it streams."""
+    websocket: WebSocketSettings | None = None
+    """WebSocket connections; refused if this is not there."""
+
+    authenticated: bool = False
+    """Whether a caller must be known."""
+    scopes: tuple[str, ...] = ()
+    """All of these must be granted."""
+    api_key: Literal["optional", "required"] = "optional"
+    allow_ips: tuple[str, ...] = ()
+    deny_ips: tuple[str, ...] = ()
+    switch: Switch = "enforce"
+    """Whether the five settings above refuse, or only report (``shadow``)."""
+    rate_limit: RouteRateLimit | None = None
+    concurrency: int | None = None
+    """Requests at one time in each process; more are refused with 503."""
+    cache: RouteCache | None = None
+    request: RequestChanges = field(default_factory=RequestChanges)
+    response: ResponseChanges = field(default_factory=ResponseChanges)
+
+    @property
+    def kind(self) -> str:
+        """The kind of target, one of ``TARGETS``."""
+        return next(kind for kind in TARGETS if getattr(self, kind) is not None)
