@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -34,10 +36,10 @@ class DrainingServer(uvicorn.Server):
     """Serves a gateway until a signal comes, then lets nobody down.
 
     After the first signal the gateway is not ready any more, and each answer closes
-    its connection. Idle connections stay open for ``shutdown_delay``, because the
-    next request may be on its way; then the socket and idle connections are closed,
-    and what runs has ``shutdown_grace`` to end. A second signal ends the process at
-    once.
+    its connection. The socket and idle connections stay open for ``shutdown_delay``,
+    because the next request may be on its way, unless nobody was here for as long
+    before; then they are closed, and what runs has ``shutdown_grace`` to end. A
+    second signal ends the process at once.
 
     Args:
         gateway: The gateway; it is started and closed here.
@@ -60,6 +62,8 @@ class DrainingServer(uvicorn.Server):
         self._reconfiguration = reconfiguration
         self._delay = settings.shutdown_delay
         self._protocol = guarded_protocol(settings)
+        self._requests = 0
+        self._last_used = -math.inf
         super().__init__(
             uvicorn.Config(
                 front,
@@ -93,6 +97,7 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Keep the connections' time."""
+        self._note_use()
         if counter % _LOOP_TURNS_A_TICK == 0:
             self._tick()
         if not self._is_wanted():
@@ -120,14 +125,24 @@ class DrainingServer(uvicorn.Server):
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._delay):
-                    await self._until_unconnected()
+                    await self._until_unused()
             await super().shutdown(sockets)
         finally:
             clock.cancel()
 
-    async def _until_unconnected(self) -> None:
-        while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event
+    async def _until_unused(self) -> None:
+        """Wait until nobody was here for ``shutdown_delay``."""
+        self._note_use()
+        while time.monotonic() - self._last_used < self._delay:
             await asyncio.sleep(_LOOK_SECONDS)
+            self._note_use()
+
+    def _note_use(self) -> None:
+        """Note the time if somebody is connected, or was since the last look."""
+        requests = self.server_state.total_requests
+        if self.server_state.connections or requests != self._requests:
+            self._requests = requests
+            self._last_used = time.monotonic()
 
     async def _keep_time(self) -> None:
         while True:
