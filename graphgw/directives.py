@@ -236,7 +236,12 @@ class CacheInvalidation:
     import_url=POLICIES_URL,
 )
 class Sunset:
-    """This element goes away on a day, such as ``2027-01-31``."""
+    """This element goes away on a day, such as ``2027-01-31``.
+
+    ``replacement`` is the coordinate of what to use instead, such as ``Order.total``;
+    ``since`` is the day since when it is deprecated.
+    """
 
     on: str
     replacement: str | None = UNSET
+    since: str | None = UNSET

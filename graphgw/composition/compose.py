@@ -31,6 +31,7 @@ from graphgw.errors import CompositionError, ConfigurationError
 from graphgw.federation.api_schema import build_schema_of, problems_of_schema
 from graphgw.federation.print_supergraph import print_supergraph
 from graphgw.federation.read_supergraph import read_supergraph
+from graphgw.federation.sunset import find_sunset_problems
 from graphgw.federation.supergraph import Graph, Supergraph
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def compose(subgraphs: Sequence[SubgraphSDL]) -> Composed:
         supergraph = read_supergraph(sdl)
     except ConfigurationError as error:
         raise CompositionError(error.problems) from error
-    problems = unsatisfiable_fields(supergraph)
+    problems = [*find_sunset_problems(supergraph), *unsatisfiable_fields(supergraph)]
     if problems:
         raise CompositionError(problems)
     hint_at_protection(supergraph, findings)

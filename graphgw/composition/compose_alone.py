@@ -85,7 +85,7 @@ def compose_alone(subgraph: SubgraphSDL) -> Supergraph:
 
 
 class _Stripping(Visitor):
-    """Removes what a subgraph says about others."""
+    """Removes what a subgraph says about others, and what may point to them."""
 
     def __init__(self, links: Links) -> None:
         super().__init__()
@@ -94,4 +94,9 @@ class _Stripping(Visitor):
     def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
         meaning = self._links.directive(node.name.value)
         is_ours = meaning.link is None or meaning.is_in("federation")
-        return REMOVE if is_ours and meaning.name in _ABOUT_OTHERS else None
+        if is_ours and meaning.name in _ABOUT_OTHERS:
+            return REMOVE
+        if meaning.name != "sunset":
+            return None
+        kept = (a for a in node.arguments or () if a.name.value != "replacement")
+        return replace(node, arguments=tuple(kept))

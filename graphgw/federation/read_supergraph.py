@@ -16,6 +16,7 @@ from graphgw.federation.api_schema import (
     without_hidden,
 )
 from graphgw.federation.rules import read_rules
+from graphgw.federation.sunset import with_sunset_reasons
 from graphgw.federation.supergraph import Supergraph
 from graphgw.federation.supergraph_document import read_document
 
@@ -53,12 +54,14 @@ def read_supergraph(sdl: str) -> Supergraph:
             for meaning in [document.links.directive(directive.name.value)]
         )
 
+    rules = read_rules(document)
     visible = without_hidden(document.types, is_hidden)
     document.problems.extend(dangling_references(document.types, visible))
     if document.problems:
         raise ConfigurationError(document.problems)
     schema = build_schema_of(document.types, document.directives, document.schema)
-    api_schema = build_schema_of(visible, document.directives, document.schema)
+    shown = with_sunset_reasons(visible, rules)
+    api_schema = build_schema_of(shown, document.directives, document.schema)
     problems = problems_of_schema(api_schema)
     if problems:
         raise ConfigurationError(problems)
@@ -69,7 +72,7 @@ def read_supergraph(sdl: str) -> Supergraph:
         schema=schema,
         api_schema=api_schema,
         possible=possible,
-        rules=read_rules(document),
+        rules=rules,
         sdl=sdl,
         hash=sha256(sdl.encode()).hexdigest()[:16],
         directives={name: print_ast(node) for name, node in document.composed.items()},

@@ -105,8 +105,8 @@ RULES: Final[dict[str, RuleDefinition]] = {
     ),
     "sunset": RuleDefinition(
         POLICIES_URL,
-        "(on: String!, replacement: String) repeatable on FIELD_DEFINITION"
-        " | ARGUMENT_DEFINITION | ENUM_VALUE",
+        "(on: String!, replacement: String, since: String) repeatable on"
+        " FIELD_DEFINITION | ARGUMENT_DEFINITION | ENUM_VALUE",
     ),
 }
 """Every policy directive by canonical name, in the order in which they print.
