@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from graphgw.types import JSON
 
-__all__ = ["render_tag"]
+__all__ = ["key_tag", "render_tag"]
 
 _PLACE: Final = re.compile(r"\{\s*\$(key|args)\.(\w+(?:\.\w+)*)\s*\}")
 _MAX_LENGTH: Final = 512
@@ -40,4 +40,20 @@ def render_tag(
         parts += (text[end : place.start()], str(value))
         end = place.end()
     tag = "".join((*parts, text[end:]))
+    return tag if len(tag) <= _MAX_LENGTH else None
+
+
+def key_tag(coordinate: str, key: Mapping[str, JSON]) -> str | None:
+    """Return the tag that every kept row has by its own key, as in ``Product:id=p7``.
+
+    Returns:
+        The tag; ``None`` where the key has no parts, or one that is no scalar, or
+        where the tag would be too long to keep.
+    """
+    if not key:
+        return None
+    values = [(name, key[name]) for name in sorted(key)]
+    if not all(isinstance(value, str | int) for _, value in values):
+        return None
+    tag = f"{coordinate}:" + ",".join(f"{name}={value}" for name, value in values)
     return tag if len(tag) <= _MAX_LENGTH else None

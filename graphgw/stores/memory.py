@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Final
 
+from graphgw.stores.objects import Entry, ObjectTable
 from graphgw.stores.protocol import Found, Verdict
 from graphgw.types import SYSTEM_CLOCK, Clock
 
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryStore"]
 
-_ENTRY_OVERHEAD: Final = 200
 _EPSILON: Final = 1e-9
-_NO_STAMP: Final = b""
 
 
 class MemoryStore:
-    """Keeps values up to ``max_bytes``, the least recently used going first.
+    """Keeps values up to ``max_bytes``; what was not used for long goes first.
 
     Buckets that are full again vanish; beyond ``max_buckets`` those that are nearly
     full go too. Calls never suspend, so each is one step for all tasks of the loop.
@@ -38,18 +37,14 @@ class MemoryStore:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._values: dict[str, tuple[bytes, float, int]] = {}
-        self._max_tags = max_tags
-        self._stamps: dict[str, bytes] = {}
-        self._stamp = 0
+        self.objects = ObjectTable(max_bytes=max_bytes, max_tags=max_tags)
+        """What is kept: values, and objects that need no form in bytes."""
         self._buckets = _Buckets(max_buckets)
 
     @property
     def size(self) -> int:
-        """Bytes of all values with their keys."""
-        return self._bytes
+        """Bytes of all that is kept, with its keys."""
+        return self.objects.size
 
     @property
     def bucket_count(self) -> int:
@@ -58,29 +53,30 @@ class MemoryStore:
 
     async def get_many(self, keys: Sequence[str], tags: Sequence[str] = ()) -> Found:
         """Return the values of the keys and the stamps of the tags."""
-        now = self._clock.monotonic()
-        stamps = self._stamps
+        now, objects = self._clock.monotonic(), self.objects
+        entries = [objects.get(key, now) for key in keys]
+        stamps = [objects.stamp_of(tag) for tag in tags]
         return Found(
-            [self._get(key, now) for key in keys],
-            [stamps.get(tag, _NO_STAMP) for tag in tags],
+            [None if entry is None else entry.value for entry in entries],
+            [b"%d" % stamp if stamp else b"" for stamp in stamps],
         )
 
     async def set_many(self, values: Mapping[str, bytes], ttl: float) -> None:
         """Keep values for ``ttl`` seconds at most."""
-        end = self._clock.monotonic() + ttl
+        now, objects = self._clock.monotonic(), self.objects
         for key, value in values.items():
-            self._discard(key)
-            size = len(key) + len(value) + _ENTRY_OVERHEAD
-            if size <= self._max_bytes and ttl > 0:
-                self._values[key] = (value, end, size)
-                self._bytes += size
-        while self._bytes > self._max_bytes:
-            self._discard(next(iter(self._values)))
+            if ttl > 0:
+                entry = Entry(
+                    value, since=now, until=now + ttl, version=objects.version
+                )
+                objects.put(key, entry, len(value))
+            else:
+                objects.discard(key)
 
     async def delete_many(self, keys: Sequence[str]) -> None:
         """Drop keys that are there."""
         for key in keys:
-            self._discard(key)
+            self.objects.discard(key)
 
     async def invalidate(self, tags: Sequence[str]) -> None:
         """Change the stamps of the tags.
@@ -88,13 +84,7 @@ class MemoryStore:
         When there are too many tags to remember, every value is forgotten instead:
         a value must never outlive the invalidation of its tag.
         """
-        for tag in tags:
-            self._stamp += 1
-            self._stamps[tag] = b"%d" % self._stamp
-        if len(self._stamps) > self._max_tags:
-            self._values.clear()
-            self._bytes = 0
-            self._stamps.clear()
+        self.objects.invalidate(tags)
 
     async def take(self, withdrawals: Sequence[Withdrawal]) -> list[Verdict]:
         """Decide all withdrawals together, in order, as one step."""
@@ -106,23 +96,7 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """Forget everything."""
-        self._values.clear()
-        self._bytes = 0
-
-    def _get(self, key: str, now: float) -> bytes | None:
-        entry = self._values.pop(key, None)
-        if entry is None:
-            return None
-        if entry[1] <= now:
-            self._bytes -= entry[2]
-            return None
-        self._values[key] = entry
-        return entry[0]
-
-    def _discard(self, key: str) -> None:
-        entry = self._values.pop(key, None)
-        if entry is not None:
-            self._bytes -= entry[2]
+        self.objects.clear()
 
 
 class _Buckets:

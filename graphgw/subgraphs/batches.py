@@ -17,10 +17,13 @@ from aiodataloader import DataLoader
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BatchFunction", "BatchLoader"]
+__all__ = ["BatchFunction", "BatchLoader", "Peek"]
 
 BatchFunction: TypeAlias = Callable[[list[Any]], Awaitable[list[Any]]]
 """Turns keys into as many rows, in order; an exception stands for a failed key."""
+
+Peek: TypeAlias = Callable[[list[Any]], "list[Any] | None"]
+"""Returns the rows of keys, in order, if every one is at hand."""
 
 
 class _Flight:
@@ -80,11 +83,18 @@ class BatchLoader(DataLoader[Any, Any]):
         function: Called with at most ``max_batch`` keys; never raises, failures are
             values.
         max_batch: The most keys for one call; more are split and sent at once.
+        peek: Is asked first; what it has needs no batch.
     """
 
-    def __init__(self, function: BatchFunction, max_batch: int | None = None) -> None:
+    def __init__(
+        self,
+        function: BatchFunction,
+        max_batch: int | None = None,
+        peek: Peek | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._function = function
+        self._peek = peek
         self._memo = _Memo(loop)
         self._boarding: _Flight | None = None
         super().__init__(max_batch_size=max_batch, cache_map=self._memo, loop=loop)
@@ -106,6 +116,10 @@ class BatchLoader(DataLoader[Any, Any]):
 
     async def load_row(self, key: Any) -> Any:
         """Return one row; raises what the batch function raised."""
+        if self._peek is not None and key not in self._memo:
+            found = self._peek([key])
+            if found is not None:
+                self._memo.values_by_key[key] = found[0]
         future = self.load(key)
         flight = self._memo.flights.get(key)
         if flight is None:
@@ -122,9 +136,19 @@ class BatchLoader(DataLoader[Any, Any]):
         """Return rows in key order, exceptions as values, without a future per key."""
         values = self._memo.values_by_key
         missing = dict.fromkeys(key for key in keys if key not in values)
-        if missing:
+        if missing and not self._has_at_hand(missing):
             await self._wait(self._flights(missing))
         return [values[key] for key in keys]
+
+    def _has_at_hand(self, keys: Iterable[Any]) -> bool:
+        if self._peek is None:
+            return False
+        distinct = list(keys)
+        rows = self._peek(distinct)
+        if rows is None:
+            return False
+        self._memo.values_by_key.update(zip(distinct, rows, strict=True))
+        return True
 
     def _flights(self, keys: Iterable[Any]) -> list[_Flight]:
         flying = self._memo.flights

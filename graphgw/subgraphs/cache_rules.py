@@ -32,6 +32,10 @@ class CacheRule:
     vary: tuple[str, ...] = ()
     key_names: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        # Rules are looked up for every batch, and few have one coordinate.
+        return hash(self.coordinate)
+
     @property
     def kept_for(self) -> float:
         """Seconds after which a row is of no use at all."""

@@ -125,6 +125,18 @@ def as_loader(function: object) -> Loader[..., Any]:
 class RowCache(Protocol):
     """Keeps rows of batch functions from one request to the next."""
 
+    def peek(
+        self,
+        rule: Any,
+        keys: list[Any],
+        *,
+        context: RequestContext,
+        loader: Loader[..., Any],
+        arguments: JSONObject,
+    ) -> list[Any] | None:
+        """Return rows in key order if every one is at hand and fresh."""
+        ...
+
     async def load(
         self,
         rule: Any,
@@ -229,9 +241,11 @@ class RequestLoaders:
         batch = self._batches.get(key)
         if batch is None:
             call = self._call(loader, arguments, frozen)
-            if rule is not None and self._cache is not None:
-                call = self._through_cache(self._cache, rule, loader, arguments, call)
-            batch = self._batches[key] = BatchLoader(call, loader.max_batch)
+            batch = self._batches[key] = (
+                BatchLoader(call, loader.max_batch)
+                if rule is None or self._cache is None
+                else self._through_cache(self._cache, rule, loader, arguments, call)
+            )
         return batch
 
     def _plain(self, function: object) -> Loader[..., Any]:
@@ -278,24 +292,24 @@ class RequestLoaders:
         loader: Loader[..., Any],
         arguments: JSONObject,
         call: BatchFunction,
-    ) -> BatchFunction:
-        sharing = self._sharing
-        forwarded = sharing.select(self._context.headers) if sharing else None
+    ) -> BatchLoader:
+        context, sharing = self._context, self._sharing
+        forwarded = sharing.select(context.headers) if sharing else None
         if forwarded:
             # What a service is sent with may change what it answers.
             arguments = {**arguments, FORWARDED: forwarded}
 
-        async def load(keys: list[Any]) -> list[Any]:
-            return await cache.load(
-                rule,
-                keys,
-                call,
-                context=self._context,
-                loader=loader,
-                arguments=arguments,
+        def peek(keys: list[Any]) -> list[Any] | None:
+            return cache.peek(
+                rule, keys, context=context, loader=loader, arguments=arguments
             )
 
-        return load
+        async def load(keys: list[Any]) -> list[Any]:
+            return await cache.load(
+                rule, keys, call, context=context, loader=loader, arguments=arguments
+            )
+
+        return BatchLoader(load, loader.max_batch, peek)
 
 
 def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:

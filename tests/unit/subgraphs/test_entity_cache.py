@@ -61,9 +61,34 @@ def clock():
     return ManualClock()
 
 
+class BytesStore:
+    """Keeps bytes, as a store that is shared between processes does."""
+
+    is_shared = True
+
+    def __init__(self, clock):
+        self.values = {}
+        self.memory = MemoryStore(clock=clock)
+
+    async def get_many(self, keys, tags=()):
+        return await self.memory.get_many(keys, tags)
+
+    async def set_many(self, values, ttl):
+        self.values |= values
+        await self.memory.set_many(values, ttl)
+
+    async def invalidate(self, tags):
+        await self.memory.invalidate(tags)
+
+
 @pytest.fixture
-def store(clock):
-    return MemoryStore(clock=clock)
+def bytes_store(clock):
+    return BytesStore(clock)
+
+
+@pytest.fixture(params=["memory", "bytes"])
+def store(request, clock):
+    return MemoryStore(clock=clock) if request.param == "memory" else BytesStore(clock)
 
 
 @pytest.fixture
@@ -151,11 +176,22 @@ async def test_a_failure_is_not_kept(ask, backend):
     assert backend.calls == [["a", "b"], ["a"]]
 
 
-async def test_a_row_that_one_request_changes_is_whole_for_the_next(ask):
-    [row] = await ask(["a"])
+async def test_a_row_that_one_request_changes_is_whole_for_the_next(ask, backend):
+    rule = replace(PUBLIC, is_private=False)
+    [row] = await ask(["a"], rule, by=backend.own)
     row["id"] = "changed"
 
-    assert await ask(["a"]) == [{"id": "a"}]
+    assert await ask(["a"], rule, by=backend.own) == [{"id": "a"}]
+    assert len(backend.calls) == 1
+
+
+async def test_in_memory_rows_of_shared_loaders_are_kept_as_they_are(clock, ask):
+    cache = EntityCache(MemoryStore(clock=clock), clock=clock)
+    [first] = await ask(["a"], cache=cache)
+
+    [second] = await ask(["a"], cache=cache)
+
+    assert second is first
 
 
 class TestWhoMayShareARow:
@@ -394,7 +430,6 @@ class TestKindsOfRows:
         first, second = await ask(["a"]), await ask(["a"])
 
         assert second == first == [order_pb2.Order(id="a")]
-        assert second[0] is not first[0]
         assert len(backend.calls) == 1
 
     async def test_lists_of_protobuf_messages(self, ask, backend):
@@ -405,24 +440,52 @@ class TestKindsOfRows:
         assert second == first == [[order_pb2.Order(id="a"), order_pb2.Order()]]
         assert len(backend.calls) == 1
 
-    async def test_objects_are_kept_in_this_process(self, ask, backend, store):
+    async def test_a_kept_message_does_not_hold_its_whole_answer(self, clock, ask):
+        cache = EntityCache(MemoryStore(clock=clock), clock=clock)
+        answer = order_pb2.GetOrdersResponse(orders=[order_pb2.Order(id="a")])
+        backend = Backend(lambda _: answer.orders[0])
+        [first] = await ask(["a"], by=backend.shared, cache=cache)
+
+        [second] = await ask(["a"], by=backend.shared, cache=cache)
+
+        assert second == first
+        assert second is not first
+
+    async def test_objects_are_kept_in_this_process(self, ask, backend, bytes_store):
         @dataclass
         class Row:
             total: Decimal
 
         backend.row = lambda _: Row(Decimal("1.5"))
+        cache = EntityCache(bytes_store)
 
-        assert await ask(["a"]) == await ask(["a"])
+        assert await ask(["a"], cache=cache) == await ask(["a"], cache=cache)
         assert len(backend.calls) == 1
-        assert store.size == 0
+        assert bytes_store.values == {}
 
-    async def test_objects_are_bounded(self, store, clock, ask, backend):
-        small = EntityCache(store, clock=clock, max_object_bytes=20_000)
+    async def test_objects_are_bounded(self, bytes_store, clock, ask, backend):
+        small = EntityCache(bytes_store, clock=clock, max_object_bytes=20_000)
         backend.row = lambda _: {"x": Decimal(1), "y": "z" * 1000}
 
         await ask([f"k{n}" for n in range(200)], cache=small)
 
-        assert small._objects.size <= 20_000
+        assert small.keeper.objects.size <= 20_000
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            pytest.param(lambda key: {"id": key, "text": "z" * 1000}, id="json"),
+            pytest.param(lambda key: order_pb2.Order(id=key * 300), id="message"),
+            pytest.param(lambda _: {"x": Decimal(1), "y": ["z" * 1000]}, id="object"),
+        ],
+    )
+    async def test_memory_is_bounded(self, clock, ask, row):
+        store = MemoryStore(max_bytes=20_000, clock=clock)
+        cache, backend = EntityCache(store, clock=clock), Backend(row)
+
+        await ask([f"k{n}" for n in range(200)], by=backend.shared, cache=cache)
+
+        assert 10_000 < store.size <= 20_000
 
     async def test_keys_without_a_form_are_not_kept(self, ask, backend):
         await ask([Decimal(1)])
@@ -446,35 +509,36 @@ class TestAStore:
             b"\0" * 16 + b"l\0\0\0\0",
         ],
     )
-    async def test_with_junk_is_a_miss(self, ask, store, junk):
-        await ask(["a"])
-        [name] = store._values
-        head = store._values[name][0][:16]
-        await store.set_many({name: head + junk[16:]}, 60)
-        await ask(["a"])
-        await store.set_many({name: junk}, 60)
+    async def test_with_junk_is_a_miss(self, clock, ask, bytes_store, junk):
+        cache = EntityCache(bytes_store, clock=clock)
+        await ask(["a"], cache=cache)
+        [name] = bytes_store.values
+        head = bytes_store.values[name][:16]
+        await bytes_store.set_many({name: head + junk[16:]}, 60)
+        await ask(["a"], cache=cache)
+        await bytes_store.set_many({name: junk}, 60)
 
-        assert await ask(["a"]) == [{"id": "a"}]
+        assert await ask(["a"], cache=cache) == [{"id": "a"}]
 
     async def test_that_is_down_is_empty(self, clock, ask):
-        class Down(MemoryStore):
+        class Down(BytesStore):
             async def get_many(self, *_):
                 raise StoreError("down")
 
             async def set_many(self, *_):
                 raise StoreError("down")
 
-        cache = EntityCache(Down(), clock=clock)
+        cache = EntityCache(Down(clock), clock=clock)
 
         assert await ask(["a"], cache=cache) == [{"id": "a"}]
         assert await ask(["a"], cache=cache) == [{"id": "a"}]
 
     async def test_that_cannot_be_written_is_no_error(self, clock, ask):
-        class Full(MemoryStore):
+        class Full(BytesStore):
             async def set_many(self, *_):
                 raise StoreError("full")
 
-        assert await ask(["a"], cache=EntityCache(Full(), clock=clock))
+        assert await ask(["a"], cache=EntityCache(Full(clock), clock=clock))
 
 
 class TestRules:

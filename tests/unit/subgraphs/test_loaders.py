@@ -320,6 +320,9 @@ async def test_rows_pass_through_the_cache_until_a_mutation_runs():
         def __init__(self):
             self.rules = []
 
+        def peek(self, *_, **__):
+            return None
+
         async def load(self, rule, keys, fetch, *, context, loader, arguments):
             self.rules.append((rule, loader.name, arguments, context.request_id))
             return ["kept", *(await fetch(keys[1:]))]
@@ -336,6 +339,47 @@ async def test_rows_pass_through_the_cache_until_a_mutation_runs():
     assert asked == ["u1/10"]
     assert calls == [["u2"], ["u1"]]
     assert cache.rules == [("rule", "users", {"first": 10}, "")]
+
+
+async def test_rows_at_hand_need_no_batch_and_are_looked_up_once():
+    class Cache:
+        def __init__(self):
+            self.asked = []
+
+        def peek(self, _rule, keys, **_):
+            self.asked.append(keys)
+            return [key.upper() for key in keys] if "x" not in keys else None
+
+        async def load(self, _rule, keys, fetch, **_):
+            return await fetch(keys)
+
+    cache = Cache()
+    users, calls = recording_loader()
+    context = open_context(cache=cache)
+
+    many = await context.loaders.load_many(users, ["u1", "u2", "u1"], {}, "rule")
+    again = await context.loaders.load_many(users, ["u2"], {}, "rule")
+    rest = await context.loaders.load_many(users, ["u1", "x"], {}, "rule")
+
+    assert (many, again, rest) == (["U1", "U2", "U1"], ["U2"], ["U1", "x/10"])
+    assert calls == [["x"]]
+    assert cache.asked == [["u1", "u2"], ["x"]]
+
+
+async def test_one_row_at_hand_needs_no_batch():
+    class Cache:
+        def peek(self, _rule, keys, **_):
+            return [key.upper() for key in keys]
+
+    users, calls = recording_loader()
+    rules = {users.function: "rule"}
+    context = RequestLoaders.attach(
+        RequestContext(deadline=Deadline.after(10)), Cache(), None, rules
+    )
+
+    assert await context.load(users, "u1") == "U1"
+    assert await context.load(users, "u1") == "U1"
+    assert calls == []
 
 
 async def test_calling_a_loader_calls_its_function():

@@ -1,0 +1,277 @@
+"""Where rows are kept: as they are in this process, or as bytes in a shared store."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from google.protobuf.message import Message
+
+from graphgw.operations.cache import BoundedCache
+from graphgw.stores.objects import Entry
+from graphgw.stores.protocol import StoreError
+from graphgw.subgraphs.row_codec import UndecodableError, decode_row, encode_row
+from graphgw.subgraphs.row_names import tags_of
+from graphgw.subgraphs.row_size import estimate_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from graphgw.stores.objects import ObjectTable
+    from graphgw.stores.protocol import Store
+    from graphgw.subgraphs.cache_rules import CacheRule
+    from graphgw.types import Clock, JSONObject
+
+__all__ = [
+    "Batch",
+    "Kept",
+    "Mark",
+    "NewRow",
+    "RowKeeper",
+    "RowsInMemory",
+    "RowsInStore",
+]
+
+_HEAD: Final = struct.Struct(">d8s")
+_NOTHING: Final = object()
+_UNCHANGEABLE: Final = (str, int, float, bytes, type(None))
+
+Kept: TypeAlias = "tuple[Any, float]"
+"""A row as it was found, with its age in seconds."""
+
+Mark: TypeAlias = Any
+"""What tells later whether a tag of a key was invalidated meanwhile.
+
+``None`` where the row may not be kept: it could not be dropped.
+"""
+
+NewRow: TypeAlias = "tuple[int, Any, float]"
+"""The index of a key in its batch, its row, and the age that the row has already."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Keys that are asked for together, and the names of their rows.
+
+    The rows of a shared batch are read by several requests: nobody changes them.
+    """
+
+    rule: CacheRule
+    names: list[str]
+    keys: list[Any]
+    arguments: JSONObject
+    is_shared: bool
+
+    def tags(self, index: int) -> tuple[str, ...] | None:
+        """Return the tags of a key's row, ``None`` where one has no value."""
+        return tags_of(self.rule, self.keys[index], self.arguments)
+
+
+class RowKeeper(Protocol):
+    """Keeps rows between requests; what fails is as if nothing was kept."""
+
+    def peek(
+        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+    ) -> list[Any] | None:
+        """Return every row if all are there at once and fresh."""
+        ...
+
+    async def find(self, batch: Batch) -> tuple[list[Kept | None], list[Mark]]:
+        """Return what is kept of a batch, and a mark for each key."""
+        ...
+
+    async def keep(
+        self, batch: Batch, rows: Iterable[NewRow], marks: Sequence[Mark]
+    ) -> None:
+        """Keep rows whose tags were not invalidated since ``find``."""
+        ...
+
+
+class _Encoded:
+    """A row as bytes: each who reads it gets one of their own."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class RowsInMemory:
+    """Rows of this process, bounded by an estimate of their size.
+
+    Those of shared loaders are kept as they are and handed to every request, for
+    nobody may change them; those of others as bytes, if they have such a form.
+    """
+
+    def __init__(self, objects: ObjectTable, clock: Clock) -> None:
+        self._objects = objects
+        self._clock = clock
+
+    def peek(
+        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+    ) -> list[Any] | None:
+        """Return every row if all are there at once and fresh."""
+        since = self._clock.monotonic() - rule.max_age
+        found = self._objects.values_since(names, since)
+        if found is None or is_shared:
+            return found
+        return [_open(value) for value in found]
+
+    async def find(self, batch: Batch) -> tuple[list[Kept | None], list[Mark]]:
+        """Return what is kept of a batch, and a mark for each key."""
+        objects, now = self._objects, self._clock.monotonic()
+        kept: list[Kept | None] = []
+        for name in batch.names:
+            entry = objects.get(name, now)
+            kept.append(
+                None if entry is None else (_open(entry.value), now - entry.since)
+            )
+        return kept, [objects.version] * len(kept)
+
+    async def keep(
+        self, batch: Batch, rows: Iterable[NewRow], marks: Sequence[Mark]
+    ) -> None:
+        """Keep rows whose tags were not invalidated since ``find``."""
+        now, kept_for = self._clock.monotonic(), batch.rule.kept_for
+        for index, row, age in rows:
+            tags = batch.tags(index)
+            if tags is None:
+                continue
+            since = now - age
+            value, size = _close(row, is_shared=batch.is_shared)
+            entry = Entry(
+                value,
+                since=since,
+                until=since + kept_for,
+                version=marks[index],
+                tags=tags,
+            )
+            self._objects.put(batch.names[index], entry, size)
+
+
+class RowsInStore:
+    """Rows as bytes in a store; those without such a form stay in this process.
+
+    Args:
+        store: Where bytes are kept.
+        max_object_bytes: What rows without a byte form may take.
+        clock: Tells the time.
+    """
+
+    def __init__(self, store: Store, max_object_bytes: int, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.objects: BoundedCache[str, tuple[Any, float, bytes]] = BoundedCache(
+            max_entries=100_000, max_bytes=max_object_bytes
+        )
+
+    def peek(
+        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+    ) -> list[Any] | None:
+        """Return nothing: the store must be asked."""
+        del rule, names, is_shared
+        return None
+
+    async def find(self, batch: Batch) -> tuple[list[Kept | None], list[Mark]]:
+        """Return what is kept of a batch, and a mark for each key."""
+        tags_by_key = [batch.tags(index) for index in range(len(batch.keys))]
+        tags = list(dict.fromkeys(tag for own in tags_by_key for tag in own or ()))
+        try:
+            found = await self._store.get_many(batch.names, tags)
+        except StoreError:
+            # Without stamps nothing may be read or kept; the fetch goes on.
+            return [None] * len(batch.keys), [None] * len(batch.keys)
+        stamps = dict(zip(tags, found.stamps, strict=True))
+        now, limit = self._clock.time(), batch.rule.kept_for
+        marks: list[Mark] = []
+        kept: list[Kept | None] = []
+        known: dict[tuple[str, ...], bytes] = {}
+        for name, own, value in zip(
+            batch.names, tags_by_key, found.values, strict=True
+        ):
+            if own is None:
+                marks.append(None)
+                kept.append(None)
+                continue
+            mark = known.get(own)
+            if mark is None:
+                mark = known[own] = _digest(stamps[tag] for tag in own)
+            marks.append(mark)
+            kept.append(self._open(name, value, mark, now, limit))
+        return kept, marks
+
+    async def keep(
+        self, batch: Batch, rows: Iterable[NewRow], marks: Sequence[Mark]
+    ) -> None:
+        """Keep rows whose tags were not invalidated since ``find``."""
+        now = self._clock.time()
+        values: dict[str, bytes] = {}
+        for index, row, age in rows:
+            name, mark = batch.names[index], marks[index]
+            if mark is None:
+                continue
+            data = encode_row(row)
+            if data is None:
+                self.objects.put(name, (row, now - age, mark), estimate_size(row))
+            else:
+                values[name] = _HEAD.pack(now - age, mark) + data
+        if values:
+            try:
+                await self._store.set_many(values, batch.rule.kept_for)
+            except StoreError:
+                return
+
+    def _open(
+        self, name: str, value: bytes | None, mark: bytes, now: float, limit: float
+    ) -> Kept | None:
+        if value is None:
+            held = self.objects.get(name)
+            if held is None:
+                return None
+            row, at, held_mark = held
+        else:
+            try:
+                at, held_mark = _HEAD.unpack_from(value)
+                row = _NOTHING
+            except struct.error:
+                return None
+        age = max(0.0, now - at)
+        if held_mark != mark or not age < limit:
+            return None
+        if row is _NOTHING and value is not None:
+            try:
+                row = decode_row(value[_HEAD.size :])
+            except UndecodableError:
+                return None
+        return row, age
+
+
+def _close(row: Any, *, is_shared: bool) -> tuple[Any, int]:
+    """Return a row in the form in which this process keeps it, and its size."""
+    if isinstance(row, _UNCHANGEABLE):
+        return row, estimate_size(row)
+    if is_shared and not _has_messages(row):
+        return row, estimate_size(row)
+    data = encode_row(row)
+    if data is None:
+        return row, estimate_size(row)
+    if is_shared:
+        # A message of an answer keeps all of the answer in memory; this is a copy.
+        row = decode_row(data)
+        return row, estimate_size(row)
+    return _Encoded(data), len(data)
+
+
+def _has_messages(row: Any) -> bool:
+    inner = row[0] if isinstance(row, list) and row else row
+    return isinstance(inner, Message)
+
+
+def _open(value: Any) -> Any:
+    return decode_row(value.data) if value.__class__ is _Encoded else value
+
+
+def _digest(stamps: Iterable[bytes]) -> bytes:
+    return hashlib.blake2b(b"\0".join(stamps), digest_size=8).digest()

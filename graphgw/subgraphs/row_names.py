@@ -1,0 +1,126 @@
+"""The names of kept rows: all that can change a row is in its name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from graphgw.policies.cache_tags import key_tag, render_tag
+from graphgw.subgraphs.loaders import FORWARDED
+from graphgw.subgraphs.remote.headers import tells_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphgw.context import RequestContext
+    from graphgw.subgraphs.cache_rules import CacheRule
+    from graphgw.subgraphs.loaders import Loader
+    from graphgw.types import JSONObject, Principal
+
+__all__ = ["RowNames", "tags_of"]
+
+_PLAIN_KEY: Final = 64
+_MAX_PREFIXES: Final = 4000
+
+
+class RowNames:
+    """Makes names of rows; what is the same for all rows of a loader is made once."""
+
+    __slots__ = ("_prefixes",)
+
+    def __init__(self) -> None:
+        self._prefixes: dict[tuple[CacheRule, str, object], str] = {}
+
+    def of(
+        self,
+        rule: CacheRule,
+        keys: list[Any],
+        *,
+        context: RequestContext,
+        loader: Loader[..., Any],
+        arguments: JSONObject,
+    ) -> list[str] | None:
+        """Return a name for each key; ``None`` where nothing may be kept.
+
+        The loader's code is in it, the arguments, headers that the rule names or
+        services are sent, and for private rows the caller.
+        """
+        is_private = rule.is_private
+        if is_private is None:
+            forwarded = arguments.get(FORWARDED, ())
+            is_private = not loader.is_shared or any(map(tells_identity, forwarded))
+        caller: list[str | None] | None = None
+        if is_private:
+            caller = _caller(context.principal)
+            if caller is None:
+                return None
+        prefix = self._prefixes.get((rule, loader.name, loader.function))
+        if prefix is None:
+            prefix = self._remember(rule, loader)
+        try:
+            if caller is not None or arguments or rule.vary:
+                prefix += _digest(
+                    [
+                        caller,
+                        [[name, context.headers.get(name)] for name in rule.vary],
+                        arguments,
+                    ]
+                )
+            prefix += ":"
+            return [
+                f"{prefix}s{key}"
+                if key.__class__ is str and len(key) <= _PLAIN_KEY and key.isascii()
+                else f"{prefix}h{_digest(key)}"
+                for key in keys
+            ]
+        except TypeError:
+            return None
+
+    def _remember(self, rule: CacheRule, loader: Loader[..., Any]) -> str:
+        function = loader.function
+        code = getattr(function, "__code__", None)
+        parts = (
+            rule.coordinate,
+            loader.name,
+            getattr(function, "__module__", ""),
+            getattr(function, "__qualname__", ""),
+            code.co_code.hex() if code else "",
+        )
+        if len(self._prefixes) >= _MAX_PREFIXES:
+            self._prefixes.clear()
+        prefix = self._prefixes[rule, loader.name, function] = f"row:{_digest(parts)}"
+        return prefix
+
+
+def tags_of(rule: CacheRule, key: Any, arguments: JSONObject) -> tuple[str, ...] | None:
+    """Return the tags of a row: its rule's coordinate, its key's and those declared.
+
+    ``None`` where one has no value: such a row could not be dropped.
+    """
+    tags = [rule.coordinate]
+    parts = key if isinstance(key, tuple) else (key,)
+    named: Mapping[str, Any] = dict(zip(rule.key_names, parts, strict=False))
+    own = key_tag(rule.coordinate, named)
+    if own is not None:
+        tags.append(own)
+    for text in rule.tags:
+        tag = render_tag(text, key=named, arguments=arguments)
+        if tag is None:
+            return None
+        tags.append(tag)
+    return tuple(tags)
+
+
+def _caller(principal: Principal) -> list[str | None] | None:
+    if not principal.is_authenticated:
+        return None
+    issuer = principal.claims.get("iss")
+    named = issuer if isinstance(issuer, str) else None
+    return [named, principal.subject, principal.api_key]
+
+
+def _digest(value: Any) -> str:
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
