@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from graphgw.telemetry.observer import NO_OBSERVER
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["HTTPRequest", "HTTPResponse", "Transport"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HTTPRequest:
     """A request to a backend.
 
@@ -41,7 +42,7 @@ class HTTPRequest:
     may_share: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HTTPResponse:
     """A backend's whole answer, inflated; header names are lower-case."""
 

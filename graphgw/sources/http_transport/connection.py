@@ -14,10 +14,12 @@ from graphgw.sources.http_transport.failures import (
     header_too_large,
     timed_out,
 )
+from graphgw.sources.http_transport.heads import END_OF_HEAD
 from graphgw.sources.protocol import HTTPResponse
 
 if TYPE_CHECKING:
     from graphgw.errors import SourceError
+    from graphgw.sources.http_transport.heads import KnownHeads
     from graphgw.sources.http_transport.settings import TransportSettings
     from graphgw.types import Deadline
 
@@ -25,6 +27,7 @@ __all__ = ["Connection", "ConnectionOwner"]
 
 _LAST_INFORMATIONAL: Final = 199
 _HEADER_OVERHEAD: Final = 4
+_PAST_HEAD: Final = len(END_OF_HEAD)
 
 _COMMON_NAMES: Final[dict[bytes, str]] = {
     spelling.encode(): name
@@ -47,6 +50,11 @@ _COMMON_NAMES: Final[dict[bytes, str]] = {
 class ConnectionOwner(Protocol):
     """Who is told when a connection may be used again, and when it is gone."""
 
+    @property
+    def heads(self) -> KnownHeads:
+        """The heads that this origin's answers had before."""
+        ...
+
     def release(self, connection: Connection) -> None:
         """Take back a connection whose answer is complete."""
         ...
@@ -59,8 +67,9 @@ class ConnectionOwner(Protocol):
 class Connection(asyncio.Protocol):
     """A keep-alive connection that carries one call at a time.
 
-    ``deadline`` is that of the call it carries, ``None`` while it is idle. It closes
-    itself whenever what the server sends cannot be trusted to end where it should.
+    ``deadline`` is that of the call it carries, ``None`` while it is idle, and
+    ``good_until`` the moment from which no new call is begun on it. It closes itself
+    whenever what the server sends cannot be trusted to end where it should.
     """
 
     __slots__ = (
@@ -68,12 +77,14 @@ class Connection(asyncio.Protocol):
         "_body",
         "_body_bytes",
         "_failure",
+        "_find_head",
         "_has_headers",
         "_head_bytes",
         "_headers",
         "_is_complete",
         "_is_head",
         "_is_kept",
+        "_loop",
         "_owner",
         "_parser",
         "_settings",
@@ -81,13 +92,13 @@ class Connection(asyncio.Protocol):
         "_transport",
         "calls",
         "deadline",
+        "good_until",
         "has_answer_bytes",
-        "idle_since",
         "opened_at",
     )
 
     # What is known of the answer that is being read; ``_reset`` fills them in.
-    _body: bytes | bytearray
+    _body: list[bytes]
     _body_bytes: int
     _failure: SourceError | None
     _has_headers: bool
@@ -97,10 +108,15 @@ class Connection(asyncio.Protocol):
     _is_kept: bool
 
     def __init__(
-        self, owner: ConnectionOwner, settings: TransportSettings, now: float
+        self,
+        owner: ConnectionOwner,
+        settings: TransportSettings,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._owner = owner
+        self._find_head = owner.heads.find
         self._settings = settings
+        self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._answer: asyncio.Future[HTTPResponse] | None = None
@@ -109,25 +125,25 @@ class Connection(asyncio.Protocol):
         self.deadline: Deadline | None = None
         self.calls = 0
         self.has_answer_bytes = False
-        self.opened_at = now
-        self.idle_since = now
+        self.opened_at = self.good_until = loop.time()
         self._reset()
 
     @property
     def is_usable(self) -> bool:
         """Tell whether a request may be written to it."""
-        return self._transport is not None and not self._transport.is_closing()
+        transport = self._transport
+        return transport is not None and not transport.is_closing()
 
     def start(
         self,
         data: bytes,
-        answer: asyncio.Future[HTTPResponse],
         deadline: Deadline,
         source: str,
         *,
-        is_head: bool,
-    ) -> None:
-        """Write a request; ``answer`` is settled when its answer is whole."""
+        is_head: bool = False,
+    ) -> asyncio.Future[HTTPResponse]:
+        """Write a request; the future is settled when its answer is whole."""
+        answer: asyncio.Future[HTTPResponse] = self._loop.create_future()
         self._answer = answer
         self._source = source
         self._is_head = is_head
@@ -135,6 +151,7 @@ class Connection(asyncio.Protocol):
         self.calls += 1
         self.has_answer_bytes = False
         cast("asyncio.Transport", self._transport).write(data)
+        return answer
 
     def expire(self) -> None:
         """End the call because its deadline passed."""
@@ -169,11 +186,24 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the answer (asyncio)."""
-        parser = self._parser
-        if self._answer is None or parser is None:
+        if self._answer is None:
             # Nothing was asked: whatever this is, it must not answer the next call.
             self.abort()
             return
+        if self.has_answer_bytes or self._is_head:
+            self._parse(data)
+            return
+        self.has_answer_bytes = True
+        size = data.find(END_OF_HEAD)
+        head = self._find_head(data[:size])
+        if head is not None and len(data) == size + _PAST_HEAD + head.length:
+            body = data[size + _PAST_HEAD :]
+            self._settle(HTTPResponse(head.status, head.headers, body), is_kept=True)
+        else:
+            self._parse(data, is_first=True)
+
+    def _parse(self, data: bytes, *, is_first: bool = False) -> None:
+        parser = cast("httptools.HttpResponseParser", self._parser)
         self.has_answer_bytes = True
         failure = None
         try:
@@ -184,7 +214,7 @@ class Connection(asyncio.Protocol):
             self._is_kept = False
             failure = bad_answer(self._source, str(error))
         if self._is_complete:
-            self._finish()
+            self._finish(data if is_first else b"")
         elif self._failure or failure:
             self._fail(self._failure or failure)
         elif not self._has_headers:
@@ -238,12 +268,8 @@ class Connection(asyncio.Protocol):
         limit = self._settings.max_answer_bytes
         if self._body_bytes > limit:
             self._failure = answer_too_large(self._source, limit)
-        elif not self._body:
-            self._body = body
-        elif isinstance(self._body, bytearray):
-            self._body += body
         else:
-            self._body = bytearray(self._body) + body
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole (httptools)."""
@@ -264,7 +290,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._headers = {}
-        self._body = b""
+        self._body = []
         self._body_bytes = 0
         self._head_bytes = 0
         self._has_headers = False
@@ -289,16 +315,25 @@ class Connection(asyncio.Protocol):
             and not transport.get_write_buffer_size()
         )
 
-    def _finish(self) -> None:
-        answer = self._answer
+    def _finish(self, data: bytes = b"") -> None:
+        """Settle the call; ``data`` is its whole answer if it came in one piece."""
         parser = cast("httptools.HttpResponseParser", self._parser)
+        body = self._body
         response = HTTPResponse(
-            parser.get_status_code(), self._headers, bytes(self._body)
+            parser.get_status_code(),
+            self._headers,
+            body[0] if len(body) == 1 else b"".join(body),
         )
         is_kept = self._is_kept
+        self._reset()
+        if data and is_kept:
+            self._owner.heads.learn(data, response)
+        self._settle(response, is_kept=is_kept)
+
+    def _settle(self, response: HTTPResponse, *, is_kept: bool) -> None:
+        answer = self._answer
         self._answer = None
         self.deadline = None
-        self._reset()
         if is_kept and self._is_reusable():
             self._owner.release(self)
         else:

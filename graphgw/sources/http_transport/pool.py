@@ -12,6 +12,7 @@ from graphgw.sources.http_transport.failures import (
     timed_out,
     unreachable,
 )
+from graphgw.sources.http_transport.heads import KnownHeads
 
 if TYPE_CHECKING:
     import ssl
@@ -49,6 +50,7 @@ class Pool:
         "_timer",
         "_tls",
         "_waiters",
+        "heads",
         "origin",
     )
 
@@ -60,6 +62,7 @@ class Pool:
         tls: ssl.SSLContext | None,
     ) -> None:
         self.origin = origin
+        self.heads = KnownHeads()
         self._settings = settings
         self._resolver = resolver
         self._tls = tls
@@ -89,7 +92,7 @@ class Pool:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_usable and not self._is_worn(connection):
+            if connection.is_usable and self._loop.time() < connection.good_until:
                 return connection
             connection.abort()
         return None
@@ -131,13 +134,13 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take back a connection whose answer is complete."""
+        settings = self._settings
         now = self._loop.time()
-        connection.idle_since = now
-        if self._is_closed or now >= (
-            connection.opened_at + self._settings.max_connection_age
-        ):
+        end = connection.opened_at + settings.max_connection_age
+        if self._is_closed or now >= end:
             connection.abort()
             return
+        connection.good_until = min(end, now + settings.keep_alive)
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -235,20 +238,13 @@ class Pool:
         if tls is not None:
             name = (settings.tls and settings.tls.server_name) or self.origin.host
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self, settings, self._loop.time()),
+            lambda: Connection(self, settings, self._loop),
             address,
             self.origin.port,
             ssl=tls,
             server_hostname=name,
         )
         return connection
-
-    def _is_worn(self, connection: Connection) -> bool:
-        now = self._loop.time()
-        return (
-            now - connection.idle_since >= self._settings.keep_alive
-            or now - connection.opened_at >= self._settings.max_connection_age
-        )
 
     def _sweep(self) -> None:
         is_busy = False
@@ -263,8 +259,9 @@ class Pool:
             self._timer = self._loop.call_later(_TICK, self._sweep)
             return
         self._is_fast = False
+        now = self._loop.time()
         for connection in tuple(self._idle):
-            if self._is_worn(connection):
+            if now >= connection.good_until:
                 connection.abort()
         self._timer = (
             self._loop.call_later(_IDLE_TICK, self._sweep)

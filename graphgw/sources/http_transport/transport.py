@@ -95,13 +95,8 @@ async def _exchange(
     pool: Pool, connection: Connection, data: bytes, request: HTTPRequest
 ) -> HTTPResponse:
     pool.watch()
-    answer: asyncio.Future[HTTPResponse] = asyncio.get_running_loop().create_future()
-    connection.start(
-        data,
-        answer,
-        request.deadline,
-        request.source,
-        is_head=request.method == "HEAD",
+    answer = connection.start(
+        data, request.deadline, request.source, is_head=request.method == "HEAD"
     )
     try:
         return await answer

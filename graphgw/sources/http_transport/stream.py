@@ -1,0 +1,273 @@
+"""Exchanges with a service whose bodies are passed on as they come, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from graphgw.errors import SourceDisconnectedError
+from graphgw.sources.http_transport.failures import (
+    disconnected,
+    not_sendable,
+    timed_out,
+)
+from graphgw.sources.http_transport.origins import parse_origin
+from graphgw.sources.http_transport.pool import Pool
+from graphgw.sources.http_transport.resolver import SystemResolver
+from graphgw.sources.http_transport.stream_connection import StreamConnection
+from graphgw.sources.tls import build_tls_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from graphgw.sources.http_transport.connection import Connection
+    from graphgw.sources.http_transport.settings import TransportSettings
+    from graphgw.types import Deadline
+
+__all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer"]
+
+_FIXED_LINES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """A request that is passed on.
+
+    ``origin`` is a URL without path, ``target`` what follows it, ``headers`` have
+    lower-case names and neither ``content-length`` nor ``transfer-encoding``; ``host``
+    is sent if it is not among them. ``body`` is sent as it comes, in chunks if
+    ``content_length`` is not known. ``deadline`` bounds the time to the head of the
+    answer.
+    """
+
+    method: str
+    origin: str
+    target: str
+    deadline: Deadline
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    body: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    content_length: int | None = None
+    source: str = ""
+    is_idempotent: bool = False
+
+
+class StreamedAnswer:
+    """The head of an answer, and its body as it comes; to be closed at the end."""
+
+    __slots__ = ("_connection", "_pump", "headers", "status")
+
+    def __init__(
+        self, connection: StreamConnection, pump: asyncio.Task[None] | None
+    ) -> None:
+        self._connection = connection
+        self._pump = pump
+        self.status = connection.status
+        self.headers = connection.headers
+
+    def take_whole(self) -> bytes | None:
+        """Return the body if all of it is here already."""
+        return self._connection.take() if self._connection.is_complete else None
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body; the service is read no faster than this is.
+
+        Raises:
+            SourceError: The answer breaks off.
+        """
+        while data := await self._connection.read():
+            yield data
+
+    async def aclose(self) -> None:
+        """Let go of the connection; what was not read or sent is given up."""
+        if self._pump is not None:
+            await _stop(self._pump)
+        self._connection.finish()
+
+
+class StreamTransport:
+    """Passes requests on over connections that it keeps for each origin.
+
+    It belongs to the event loop of its first call.
+    """
+
+    __slots__ = ("_pools", "_resolver", "_settings", "_tls")
+
+    def __init__(self, settings: TransportSettings) -> None:
+        self._settings = settings
+        self._resolver = SystemResolver()
+        self._tls: ssl.SSLContext | None = None
+        self._pools: dict[str, _StreamPool] = {}
+
+    async def send(self, request: StreamRequest) -> StreamedAnswer:
+        """Send a request and return once the head of the answer is here.
+
+        The body is sent on beside, and goes on after that. What it raises before the
+        answer has begun is raised here.
+
+        Raises:
+            SourceTimeoutError: The deadline passed.
+            SourceUnreachableError: No connection could be made.
+            SourceError: The connection broke, or the answer breaks HTTP.
+        """
+        pool = self._pools.get(request.origin) or self._open_pool(request)
+        head = _encode_head(request, pool.authority)
+        if request.deadline.is_over:
+            raise timed_out(request.source)
+        connection = pool.take_stream()
+        if connection is None:
+            connection = await pool.acquire_stream(request)
+        try:
+            return await _exchange(pool, connection, head, request)
+        except SourceDisconnectedError:
+            was_stale = connection.calls > 1 and not connection.has_answer_bytes
+            if not (was_stale and request.is_idempotent and request.body is None):
+                raise
+            fresh = await pool.acquire_stream(request, is_fresh=True)
+            return await _exchange(pool, fresh, head, request)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        pools, self._pools = self._pools, {}
+        await asyncio.gather(*(pool.aclose() for pool in pools.values()))
+        self._resolver.close()
+
+    def _open_pool(self, request: StreamRequest) -> _StreamPool:
+        origin = parse_origin(request.origin, request.source)
+        if origin.is_tls and self._tls is None:
+            self._tls = build_tls_context(self._settings.tls)
+        tls = self._tls if origin.is_tls else None
+        pool = _StreamPool(origin, self._settings, self._resolver, tls)
+        self._pools[request.origin] = pool
+        return pool
+
+
+class _StreamPool(Pool):
+    """A pool of connections that stream; all else is as for calls."""
+
+    __slots__ = ()
+
+    @property
+    def authority(self) -> bytes:
+        """What goes into ``host``."""
+        return self.origin.authority.encode()
+
+    def take_stream(self) -> StreamConnection | None:
+        """Return an idle connection, if there is one."""
+        return cast("StreamConnection | None", self.take())
+
+    async def acquire_stream(
+        self, request: StreamRequest, *, is_fresh: bool = False
+    ) -> StreamConnection:
+        """Return a connection; see ``Pool.acquire``."""
+        connection: Any = await self.acquire(
+            request.deadline, request.source, is_fresh=is_fresh
+        )
+        return cast("StreamConnection", connection)
+
+    def _new_connection(self) -> Connection:
+        made: Any = StreamConnection(
+            cast("Any", self), self._settings, self._loop.time()
+        )
+        return cast("Connection", made)
+
+
+async def _exchange(
+    pool: _StreamPool, connection: StreamConnection, head: bytes, request: StreamRequest
+) -> StreamedAnswer:
+    pool.watch()
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[None] = loop.create_future()
+    connection.start(
+        head,
+        answered,
+        request.deadline,
+        request.source,
+        is_head=request.method == "HEAD",
+        has_body=request.body is not None,
+    )
+    if request.body is None:
+        try:
+            await answered
+        except (asyncio.CancelledError, GeneratorExit):
+            connection.abort()
+            raise
+        return StreamedAnswer(connection, None)
+    pump = loop.create_task(_pump(connection, request.body, request.content_length))
+    pump.add_done_callback(lambda task: _tell_failure(task, answered, connection))
+    try:
+        await answered
+    except BaseException:
+        await _stop(pump)
+        connection.abort()
+        raise
+    return StreamedAnswer(connection, pump)
+
+
+async def _pump(
+    connection: StreamConnection, body: AsyncIterator[bytes], length: int | None
+) -> None:
+    """Send the body as it comes; the client is read no faster than this."""
+    sent = 0
+    async for part in body:
+        sent += len(part)
+        if length is None:
+            await connection.write(b"%x\r\n%b\r\n" % (len(part), part))
+        elif sent > length:
+            raise disconnected("")
+        else:
+            await connection.write(part)
+    if length is not None and sent < length:
+        raise disconnected("")
+    connection.end_request(b"0\r\n\r\n" if length is None else b"")
+
+
+def _tell_failure(
+    pump: asyncio.Task[None],
+    answered: asyncio.Future[None],
+    connection: StreamConnection,
+) -> None:
+    """Give the exchange up when its request cannot be completed."""
+    if pump.cancelled():
+        return
+    error = pump.exception()
+    if error is None:
+        return
+    if isinstance(error, SourceDisconnectedError) and not connection.is_usable:
+        return  # the connection's own end has told already, or an answer is here
+    if not answered.done():
+        answered.set_exception(error)
+    connection.close()
+
+
+async def _stop(pump: asyncio.Task[None]) -> None:
+    pump.cancel()
+    await asyncio.wait([pump])
+
+
+def _encode_head(request: StreamRequest, authority: bytes) -> bytes:
+    """Return the head as it goes over the wire.
+
+    Raises:
+        SourceError: What is sent would not be this request.
+    """
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.target.encode())]
+    lines += [b"%b: %b\r\n" % pair for pair in request.headers]
+    if not any(name == b"host" for name, _ in request.headers):
+        lines.append(b"host: %b\r\n" % authority)
+    if request.body is not None:
+        length = request.content_length
+        lines.append(
+            b"transfer-encoding: chunked\r\n"
+            if length is None
+            else b"content-length: %d\r\n" % length
+        )
+    count = len(lines) + 1
+    lines.append(b"\r\n")
+    head = b"".join(lines)
+    if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+        raise not_sendable(request.source, "headers")
+    if b" " in lines[0][len(request.method) + 1 : -len(b" HTTP/1.1\r\n")]:
+        raise not_sendable(request.source, "a URL")
+    return head
