@@ -1,8 +1,9 @@
 """One batch function with one set of arguments, within one request.
 
-A ``DataLoader`` with two repairs: batches are tasks that somebody owns, so that
-cancelling the last waiter cancels the batch, and the memo holds values and calls in
-flight instead of one future per key.
+A ``DataLoader`` with two repairs: somebody owns each batch, so that cancelling the
+last waiter cancels it, and the memo holds values and calls in flight instead of one
+future per key. Who asks first makes the call itself, for all who ask in the same turn:
+no task, and the rows arrive where they are wanted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aiodataloader import DataLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["BatchFunction", "BatchLoader", "Peek"]
 
@@ -27,57 +28,71 @@ Peek: TypeAlias = Callable[[list[Any]], "list[Any] | None"]
 
 
 class _Flight:
-    """Keys on their way in one batch, and who waits for them."""
+    """Keys on their way in one batch, and who waits for them beside its leader."""
 
-    __slots__ = ("futures", "keys", "task", "waiters")
+    __slots__ = ("futures", "keys", "seats", "task")
 
-    def __init__(self) -> None:
-        self.keys: list[Any] = []
+    def __init__(self, keys: list[Any]) -> None:
+        self.keys = keys
         self.futures: list[tuple[Any, asyncio.Future[Any]]] = []
+        self.seats: dict[asyncio.Future[None], None] = {}
         self.task: asyncio.Task[None] | None = None
-        self.waiters = 0
+        """What flies it, where nobody leads."""
+
+    def is_awaited(self) -> bool:
+        """Tell whether anybody but a leader waits."""
+        return bool(self.seats) or any(not f.done() for _, f in self.futures)
 
 
 class _Memo(MutableMapping[Any, "asyncio.Future[Any]"]):
-    """Known rows and flights by key; makes a future only when one is asked for."""
+    """Known rows and flights by key, as ``DataLoader`` wants to see them."""
 
-    __slots__ = ("flights", "loop", "values_by_key")
+    __slots__ = ("flights", "loop", "rows")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        rows: dict[Any, Any],
+        flights: dict[Any, _Flight],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.rows = rows
+        self.flights = flights
         self.loop = loop
-        self.values_by_key: dict[Any, Any] = {}
-        self.flights: dict[Any, _Flight] = {}
 
     def __getitem__(self, key: Any) -> asyncio.Future[Any]:
-        if key in self.values_by_key:
+        if key in self.rows:
             future = self.loop.create_future()
-            _settle(future, self.values_by_key[key])
+            _settle(future, self.rows[key])
             return future
+        flight = self.flights[key]
         future = self.loop.create_future()
-        self.flights[key].futures.append((key, future))
+        flight.futures.append((key, future))
         return future
 
     def __setitem__(self, key: Any, future: asyncio.Future[Any]) -> None:
         # A pending future is on its flight already; a done one was primed.
         if future.done():
             error = future.exception()
-            self.values_by_key[key] = future.result() if error is None else error
+            self.rows[key] = future.result() if error is None else error
 
     def __delitem__(self, key: Any) -> None:
-        del self.values_by_key[key]
+        del self.rows[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self.values_by_key or key in self.flights
+        return key in self.rows or key in self.flights
 
     def __iter__(self) -> Iterator[Any]:
-        return iter({**self.values_by_key, **self.flights})
+        return iter({**self.rows, **self.flights})
 
     def __len__(self) -> int:
-        return len({**self.values_by_key, **self.flights})
+        return len({**self.rows, **self.flights})
 
 
 class BatchLoader(DataLoader[Any, Any]):
     """Loads rows by key in batches, each key once.
+
+    The first who asks leads: it waits one turn for company and calls the function.
+    If it is cancelled while others wait, the call is made again for them.
 
     Args:
         function: Called with at most ``max_batch`` keys; never raises, failures are
@@ -92,12 +107,22 @@ class BatchLoader(DataLoader[Any, Any]):
         max_batch: int | None = None,
         peek: Peek | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
+        # What the base class would set, without its checks: requests make many.
+        self.loop = asyncio.get_running_loop()
+        self.max_batch_size = max_batch
         self._function = function
         self._peek = peek
-        self._memo = _Memo(loop)
+        self._rows: dict[Any, Any] = {}
+        self._flights: dict[Any, _Flight] = {}
         self._boarding: _Flight | None = None
-        super().__init__(max_batch_size=max_batch, cache_map=self._memo, loop=loop)
+
+    @property
+    def _cache(self) -> _Memo:  # type: ignore[override]  # made when it is looked at
+        return _Memo(self._rows, self._flights, self.loop)
+
+    def get_cache_key(self, key: Any) -> Any:
+        """Return the key itself."""
+        return key
 
     async def batch_load_fn(self, keys: list[Any]) -> list[Any]:
         """Load rows in key order, at most ``max_batch`` in one call."""
@@ -112,103 +137,146 @@ class BatchLoader(DataLoader[Any, Any]):
 
     def do_resolve_reject(self, key: Any, future: asyncio.Future[Any]) -> None:
         """Put the key on the flight that leaves next."""
-        self._board([key]).futures.append((key, future))
+        flight = self._boarding
+        if flight is None:
+            flight = self._open([key])
+            flight.task = self.loop.create_task(self._fly(flight))
+        else:
+            self._add(flight, [key])
+        flight.futures.append((key, future))
 
     async def load_row(self, key: Any) -> Any:
         """Return one row; raises what the batch function raised."""
-        if self._peek is not None and key not in self._memo:
-            found = self._peek([key])
-            if found is not None:
-                self._memo.values_by_key[key] = found[0]
-        future = self.load(key)
-        flight = self._memo.flights.get(key)
-        if flight is None:
-            return future.result()
-        flight.waiters += 1
-        try:
-            return await future
-        finally:
-            flight.waiters -= 1
-            if not flight.waiters:
-                await self._end(flight)
+        if key is None:
+            raise TypeError("a key is no null")
+        if key not in self._rows and not self._has_at_hand([key]):
+            if self._flights:
+                await self._join([key])
+            else:
+                await self._lead(self._open([key]))
+        row = self._rows[key]
+        if isinstance(row, Exception):
+            raise row
+        return row
 
     async def load_rows(self, keys: Sequence[Any]) -> list[Any]:
         """Return rows in key order, exceptions as values, without a future per key."""
-        values = self._memo.values_by_key
-        missing = dict.fromkeys(key for key in keys if key not in values)
+        rows = self._rows
+        wanted = [key for key in keys if key not in rows] if rows else keys
+        missing = list(dict.fromkeys(wanted))
         if missing and not self._has_at_hand(missing):
-            await self._wait(self._flights(missing))
-        return [values[key] for key in keys]
+            if self._flights:
+                await self._join(missing)
+            else:
+                await self._lead(self._open(missing))
+        return [rows[key] for key in keys]
 
-    def _has_at_hand(self, keys: Iterable[Any]) -> bool:
+    def _has_at_hand(self, keys: list[Any]) -> bool:
         if self._peek is None:
             return False
-        distinct = list(keys)
-        rows = self._peek(distinct)
-        if rows is None:
+        found = self._peek(keys)
+        if found is None:
             return False
-        self._memo.values_by_key.update(zip(distinct, rows, strict=True))
+        self._rows.update(zip(keys, found, strict=True))
         return True
 
-    def _flights(self, keys: Iterable[Any]) -> list[_Flight]:
-        flying = self._memo.flights
+    async def _join(self, keys: list[Any]) -> None:
+        """Wait for the flights that have these keys, and lead one with the others."""
+        flying = self._flights
         joined = dict.fromkeys(flying[key] for key in keys if key in flying)
         new = [key for key in keys if key not in flying]
-        if new:
-            joined[self._board(new)] = None
-        for flight in joined:
-            flight.waiters += 1
-        return list(joined)
+        led: _Flight | None = None
+        if new and self._boarding is None:
+            led = self._open(new)
+        elif new and self._boarding is not None:
+            self._add(self._boarding, new)
+            joined[self._boarding] = None
+        seats = [(flight, self.loop.create_future()) for flight in joined]
+        for flight, seat in seats:
+            flight.seats[seat] = None
+        try:
+            if led is not None:
+                await self._lead(led)
+            for _, seat in seats:
+                await seat
+        finally:
+            for flight, seat in seats:
+                flight.seats.pop(seat, None)
+            for flight in joined:
+                await self._end(flight)
 
-    def _board(self, keys: list[Any]) -> _Flight:
-        flight = self._boarding
-        if flight is None:
-            flight = self._boarding = _Flight()
-            flight.task = self.loop.create_task(self._fly(flight))
-        flight.keys += keys
-        self._memo.flights.update(dict.fromkeys(keys, flight))
+    def _open(self, keys: list[Any]) -> _Flight:
+        flight = self._boarding = _Flight(keys)
+        self._flights.update(dict.fromkeys(keys, flight))
         return flight
 
-    async def _fly(self, flight: _Flight) -> None:
-        self._boarding = None
-        keys = flight.keys
+    def _add(self, flight: _Flight, keys: list[Any]) -> None:
+        flight.keys += keys
+        self._flights.update(dict.fromkeys(keys, flight))
+
+    async def _lead(self, flight: _Flight) -> None:
+        """Wait a turn for company, then make the call."""
         try:
-            rows = await self.batch_load_fn(keys)
+            await asyncio.sleep(0)
+            if self._boarding is flight:
+                self._boarding = None
+            keys = flight.keys
+            size = self.max_batch_size
+            load = self.batch_load_fn if size and len(keys) > size else self._function
+            rows = await load(keys)
         except Exception as error:  # noqa: BLE001 - each key's value, told later
-            rows = [error] * len(keys)
-        self._memo.values_by_key.update(zip(keys, rows, strict=True))
-        self._land(flight)
-        for key, future in flight.futures:
-            if not future.done():
-                _settle(future, self._memo.values_by_key[key])
+            rows = [error] * len(flight.keys)
+        except BaseException:
+            self._leave(flight)
+            raise
+        self._land(flight, rows)
 
-    async def _wait(self, flights: list[_Flight]) -> None:
-        try:
-            for flight in flights:
-                if flight.task is not None:
-                    await asyncio.shield(flight.task)
-        finally:
-            for flight in flights:
-                flight.waiters -= 1
-            for flight in flights:
-                if not flight.waiters:
-                    await self._end(flight)
-
-    async def _end(self, flight: _Flight) -> None:
-        """End a batch that is still under way when the last waiter has left."""
-        task = flight.task
-        if task is None or task.done():
-            return
+    async def _fly(self, flight: _Flight) -> None:
+        """Make the call for a flight that nobody leads."""
         if self._boarding is flight:
             self._boarding = None
-        self._land(flight)
+        try:
+            rows = await self.batch_load_fn(flight.keys)
+        except Exception as error:  # noqa: BLE001 - each key's value, told later
+            rows = [error] * len(flight.keys)
+        self._land(flight, rows)
+
+    def _leave(self, flight: _Flight) -> None:
+        """Let a flight go on without its leader, if anybody waits for it."""
+        if flight.is_awaited():
+            flight.task = self.loop.create_task(self._fly(flight))
+        else:
+            self._close(flight)
+
+    async def _end(self, flight: _Flight) -> None:
+        """End a flight without leader that is under way when the last has left."""
+        task = flight.task
+        if task is None or task.done() or flight.is_awaited():
+            return
+        self._close(flight)
         task.cancel()
         await asyncio.wait((task,))
 
-    def _land(self, flight: _Flight) -> None:
+    def _land(self, flight: _Flight, rows: list[Any]) -> None:
+        self._rows.update(zip(flight.keys, rows, strict=True))
+        self._close(flight)
+        for seat in flight.seats:
+            if not seat.done():
+                seat.set_result(None)
+        for key, future in flight.futures:
+            if not future.done():
+                _settle(future, self._rows[key])
+
+    def _close(self, flight: _Flight) -> None:
+        if self._boarding is flight:
+            self._boarding = None
+        flying = self._flights
+        if len(flying) == len(flight.keys):
+            flying.clear()  # a flight has its keys for itself
+            return
         for key in flight.keys:
-            if self._memo.flights.get(key) is flight:
-                del self._memo.flights[key]
+            if flying.get(key) is flight:
+                del flying[key]
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
