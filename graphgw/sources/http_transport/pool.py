@@ -238,13 +238,16 @@ class Pool:
         if tls is not None:
             name = (settings.tls and settings.tls.server_name) or self.origin.host
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self, settings, self._loop),
+            self._new_connection,
             address,
             self.origin.port,
             ssl=tls,
             server_hostname=name,
         )
         return connection
+
+    def _new_connection(self) -> Connection:
+        return Connection(self, self._settings, self._loop)
 
     def _sweep(self) -> None:
         is_busy = False
