@@ -8,6 +8,8 @@ PORT ?= 4000
 REVIEW ?=
 REVIEW_URL := http://127.0.0.1:4105/graphql
 REVIEW_STAMP := backends/review/node_modules/.installed
+PEERS ?=
+PEERS_STAMP := benchmarks/peers/node_modules/.installed
 ARGS ?=
 
 .PHONY: run test check lint bench ide protos clean system-packages
@@ -29,8 +31,8 @@ lint: $(STAMP) ## mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## CPU per request against the yardsticks
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP) $(if $(PEERS),$(PEERS_STAMP)) ## CPU per request (PEERS=1: beside Node gateways)
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers) $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m benchmarks plan)
 
 ide: ## build GraphiQL into graphgw/server/ide (needs Node 20)
@@ -52,6 +54,11 @@ $(STAMP): pyproject.toml
 $(REVIEW_STAMP): backends/review/package-lock.json
 	@command -v npm >/dev/null || sh tools/install-packages.sh nodejs npm
 	cd backends/review && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+$(PEERS_STAMP): benchmarks/peers/package-lock.json
+	@command -v npm >/dev/null || sh tools/install-packages.sh nodejs npm
+	cd benchmarks/peers && npm ci --no-audit --no-fund --silent
 	@touch $@
 
 system-packages: ## what the tests need beside Python

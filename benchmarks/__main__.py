@@ -16,7 +16,7 @@ from benchmarks.measure import DisagreementError, Options, measure
 from benchmarks.operations import OPERATIONS
 from benchmarks.plans import time_plans
 from benchmarks.report import print_table, summarize, to_json
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, find_default_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(_run_micro(given[1:]))
     values = _parser().parse_args(given)
     options = Options(
-        targets=values.only,
+        targets=values.only or find_default_targets(with_peers=values.peers),
         operations=values.op,
         rounds=1 if values.quick else values.rounds,
         seconds=0.8 if values.quick else values.seconds,
@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         description="CPU per request of the gateway beside its yardsticks.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    targets, operations = ",".join(TARGETS), ",".join(OPERATIONS)
-    parser.add_argument("--only", type=_names(TARGETS), default=targets)
-    parser.add_argument("--op", type=_names(OPERATIONS), default=operations)
+    parser.add_argument("--only", type=_names(TARGETS), help=",".join(TARGETS))
+    parser.add_argument("--op", type=_names(OPERATIONS), default=",".join(OPERATIONS))
+    parser.add_argument("--peers", action="store_true", help="Node gateways, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each round")
     parser.add_argument("--connections", type=int, default=32)

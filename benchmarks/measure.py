@@ -16,16 +16,17 @@ import orjson
 from benchmarks.client import LoadOrder, LoadResult
 from benchmarks.cpu import cpu_seconds, resident_bytes
 from benchmarks.operations import OPERATIONS, BenchmarkOperation, http_request
-from benchmarks.targets import ROOT, TARGETS, BackendProcesses, start_target
+from benchmarks.processes import Backends, compose, start_target
+from benchmarks.targets import ROOT, TARGETS, find_default_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.targets import Process, Target
+    from benchmarks.processes import Process
+    from benchmarks.targets import Target
 
 __all__ = ["DisagreementError", "Options", "Sample", "measure"]
 
-_WARM_UP: Final = 0.4
 _STRIDE: Final = 131
 """How far apart in the rotation the rounds begin."""
 
@@ -38,7 +39,7 @@ class DisagreementError(Exception):
 class Options:
     """How long, how often and what is measured."""
 
-    targets: tuple[str, ...] = tuple(TARGETS)
+    targets: tuple[str, ...] = find_default_targets(with_peers=False)
     operations: tuple[str, ...] = tuple(OPERATIONS)
     rounds: int = 3
     seconds: float = 1.5
@@ -52,7 +53,7 @@ class Sample:
     target: str
     operation: str
     cpu_ms: float
-    """CPU of the whole process for each request."""
+    """CPU of the whole process and its children for each request."""
     requests_per_second: float
     p50_ms: float
     p99_ms: float
@@ -74,36 +75,60 @@ def measure(options: Options) -> Iterator[Sample]:
     with tempfile.TemporaryDirectory(prefix="graphgw-bench-") as name:
         folder = Path(name)
         with contextlib.ExitStack() as stack:
-            backends = BackendProcesses(folder)
-            stack.callback(backends.end)
-            backends.wait_until_listening()
-            running = {}
-            for target_name in options.targets:
-                target = TARGETS[target_name]
-                process = start_target(target, backends.environment, folder)
-                stack.callback(process.end)
-                running[target_name] = (target, process)
-            for _, process in running.values():
-                process.wait_until_listening()
+            running = _start(options.targets, folder, stack)
             for operation in options.operations:
-                _check_agreement(OPERATIONS[operation], list(running.values()))
+                _check_agreement(OPERATIONS[operation], running)
             client = stack.enter_context(_LoadClient())
-            yield from _rounds(options, running, backends, client)
+            yield from _rounds(options, running, client)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A target, its process and what that calls."""
+
+    target: Target
+    process: Process
+    backends: Backends
+
+
+def _start(
+    names: Sequence[str], folder: Path, stack: contextlib.ExitStack
+) -> list[_Running]:
+    """Start the targets and what they call; the stack ends them."""
+    targets = [TARGETS[name] for name in names]
+    supergraph = folder / "supergraph.graphql"
+    backends = {}
+    for series in dict.fromkeys(target.series for target in targets):
+        backends[series] = Backends(series, folder)
+        stack.callback(backends[series].end)
+    for found in backends.values():
+        found.wait_until_listening()
+    if "remote" in backends:
+        compose(backends["remote"].environment, supergraph)
+    running = []
+    for target in targets:
+        called = backends[target.series]
+        process = start_target(target, called.environment, supergraph, folder)
+        stack.callback(process.end)
+        running.append(_Running(target, process, called))
+    for one in running:
+        one.process.wait_until_listening()
+    return running
 
 
 def _rounds(
     options: Options,
-    running: dict[str, tuple[Target, Process]],
-    backends: BackendProcesses,
+    running: Sequence[_Running],
     client: _LoadClient,
 ) -> Iterator[Sample]:
     for number in range(options.rounds):
         for operation in options.operations:
-            for target, process in running.values():
+            for one in running:
+                target = one.target
                 if target.is_slow and number:
                     continue
                 order = LoadOrder(
-                    port=process.port,
+                    port=one.process.port,
                     operation=operation,
                     is_graphql=target.is_graphql,
                     seconds=options.seconds,
@@ -111,24 +136,19 @@ def _rounds(
                     offset=number * _STRIDE,
                 )
                 if number == 0 and not target.is_slow:
-                    client.carry_out(_with_seconds(order, _WARM_UP))
-                yield _sample(target, process, order, backends, client)
+                    client.carry_out(_with_seconds(order, target.warm_up))
+                yield _sample(one, order, client)
 
 
-def _sample(
-    target: Target,
-    process: Process,
-    order: LoadOrder,
-    backends: BackendProcesses,
-    client: _LoadClient,
-) -> Sample:
-    calls, cpu = backends.count_calls(), cpu_seconds(process.pid)
+def _sample(one: _Running, order: LoadOrder, client: _LoadClient) -> Sample:
+    backends, pid = one.backends, one.process.pid
+    calls, cpu = backends.count_calls(), cpu_seconds(pid)
     result = client.carry_out(order)
-    cpu = cpu_seconds(process.pid) - cpu
+    cpu = cpu_seconds(pid) - cpu
     calls = backends.count_calls() - calls
     count = max(result.requests, 1)
     return Sample(
-        target=target.name,
+        target=one.target.name,
         operation=order.operation,
         cpu_ms=cpu * 1000 / count,
         requests_per_second=result.requests / result.seconds,
@@ -137,7 +157,7 @@ def _sample(
         calls=calls / count,
         failures=result.failures,
         answer_bytes=result.bytes // count,
-        resident_bytes=resident_bytes(process.pid),
+        resident_bytes=resident_bytes(pid),
     )
 
 
@@ -178,11 +198,12 @@ class _LoadClient:
 
 
 def _check_agreement(
-    operation: BenchmarkOperation, running: Sequence[tuple[Target, Process]]
+    operation: BenchmarkOperation, running: Sequence[_Running]
 ) -> None:
     variables = operation.variants[0]
     first: tuple[str, Any] | None = None
-    for target, process in running:
+    for one in running:
+        target, process = one.target, one.process
         request = http_request(operation, variables, is_graphql=target.is_graphql)
         answer = _comparable(_ask(process.port, request))
         if first is None:

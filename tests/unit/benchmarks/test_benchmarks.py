@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import subprocess
+import sys
 
 import orjson
 import pytest
@@ -12,11 +15,12 @@ from graphql import parse, validate
 from backends.protos import order_pb2
 from benchmarks.backends import rows
 from benchmarks.backends.counter import CallCounter, read_count
-from benchmarks.cpu import cpu_seconds, parse_stat
+from benchmarks.cpu import cpu_seconds, find_tree, parse_stat
 from benchmarks.measure import Sample
 from benchmarks.operations import OPERATIONS, http_request
 from benchmarks.plans import generate_operation, open_example, prepare
 from benchmarks.report import print_table, summarize, to_json
+from benchmarks.targets import PEERS, TARGETS, find_default_targets
 
 
 def _sample(target: str, cpu_ms: float) -> Sample:
@@ -37,6 +41,36 @@ def test_ratios_are_to_the_answer_by_hand():
     assert "2.50x" in table
 
 
+def test_remote_ratios_are_to_the_cheapest_peer():
+    table = print_table(
+        [
+            _sample("gateway_remote", 0.3),
+            _sample("apollo_gateway", 0.9),
+            _sample("mercurius", 0.6),
+        ]
+    )
+
+    assert "0.50x" in table
+    assert "Q1 0.50x of 1.00x reached" in table
+
+
+def test_without_a_yardstick_there_is_no_ratio():
+    table = print_table([_sample("gateway_remote", 0.3), _sample("by_hand", 0.1)])
+
+    assert "goals" not in table
+
+
+def test_a_goal_that_is_missed_is_said():
+    table = print_table([_sample("by_hand", 0.1), _sample("gateway", 0.3)])
+
+    assert "Q1 3.00x of 2.50x MISSED" in table
+
+
+def test_peers_are_measured_only_where_they_are_asked_for():
+    assert set(find_default_targets(with_peers=True)) == set(TARGETS)
+    assert not set(PEERS) & set(find_default_targets(with_peers=False))
+
+
 def test_figures_are_written_with_their_day():
     found = orjson.loads(to_json([_sample("gateway", 0.25)]))
 
@@ -45,9 +79,31 @@ def test_figures_are_written_with_their_day():
 
 
 def test_ticks_are_read_behind_any_process_name():
-    fields = ["S", *["1"] * 10, "70", "5", "0"]
+    fields = ["S", *["1"] * 10, "70", "5", "0", "0"]
 
     assert parse_stat(f"12 (a) name)) {' '.join(fields)}") == 75
+
+
+def test_children_that_have_ended_are_counted():
+    fields = ["S", *["1"] * 10, "70", "5", "20", "4"]
+
+    assert parse_stat(f"12 (node) {' '.join(fields)}") == 99
+
+
+def test_children_of_children_belong_to_the_tree():
+    inner = "import time; print(1, flush=True); time.sleep(60)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", outer], stdout=subprocess.PIPE, process_group=0
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        tree = find_tree(process.pid)
+
+        os.killpg(process.pid, signal.SIGKILL)
+    assert tree[0] == process.pid
+    assert len(tree) == 2
 
 
 def test_a_process_has_used_cpu():

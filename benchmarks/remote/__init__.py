@@ -1,0 +1,1 @@
+"""Four GraphQL subgraphs that answer from memory, over the rows of the backends."""
