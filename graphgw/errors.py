@@ -12,6 +12,8 @@ GraphGWError
 │   ├── CostError                    COST_ESTIMATED_TOO_EXPENSIVE
 │   ├── UnauthenticatedError         UNAUTHENTICATED
 │   ├── UnauthorizedError            UNAUTHORIZED_FIELD_OR_TYPE
+│   ├── VariantForbiddenError        VARIANT_FORBIDDEN
+│   ├── VariantSunsetError           VARIANT_SUNSET
 │   ├── RateLimitedError             RATE_LIMITED
 │   └── PlanningError                PLANNING_FAILED, PLANNING_TIMEOUT
 ├── ResolverError                    a resolver's own words for the client
@@ -72,6 +74,8 @@ __all__ = [
     "SupergraphUnavailableError",
     "UnauthenticatedError",
     "UnauthorizedError",
+    "VariantForbiddenError",
+    "VariantSunsetError",
 ]
 
 ERROR_CODES: Final[dict[str, str]] = {
@@ -84,6 +88,9 @@ ERROR_CODES: Final[dict[str, str]] = {
     "COST_ESTIMATED_TOO_EXPENSIVE": "The operation's estimated cost is too high.",
     "UNAUTHENTICATED": "The credentials are missing or invalid.",
     "UNAUTHORIZED_FIELD_OR_TYPE": "The caller may not have this field or type.",
+    "VARIANT_FORBIDDEN": "The caller may not use this variant of the graph.",
+    "VARIANT_SUNSET": "This variant of the graph is gone.",
+    "FIELD_SUNSET": "A field, an argument or an enum value is gone.",
     "RATE_LIMITED": "A rate limit is used up.",
     "PLANNING_FAILED": "No subgraph can answer the operation as asked.",
     "PLANNING_TIMEOUT": "Preparing the operation took too long.",
@@ -217,6 +224,20 @@ class UnauthorizedError(RequestError):
 
     code = "UNAUTHORIZED_FIELD_OR_TYPE"
     status = 403
+
+
+class VariantForbiddenError(RequestError):
+    """The caller may not use this variant of the graph."""
+
+    code = "VARIANT_FORBIDDEN"
+    status = 403
+
+
+class VariantSunsetError(RequestError):
+    """This variant of the graph is gone."""
+
+    code = "VARIANT_SUNSET"
+    status = 410
 
 
 class RateLimitedError(RequestError):

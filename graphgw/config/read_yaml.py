@@ -20,6 +20,8 @@ SettingPath = tuple[str | int, ...]
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MAX_DEPTH: Final = 30
 _MAX_VALUES: Final = 100_000
+_SWITCH_WORDS: Final = frozenset(("on", "off", "yes", "no"))
+"""Words that YAML takes for booleans; here ``switch: off`` means what it says."""
 _NOTHING: Final = frozenset(("", "~", "null"))
 
 
@@ -145,7 +147,7 @@ class _Reader:
     def _read_scalar(self, node: yaml.Node, path: SettingPath) -> Any:
         text: str = node.value
         if "${" not in text:
-            if node.tag.endswith(":timestamp"):
+            if node.tag.endswith(":timestamp") or text.lower() in _SWITCH_WORDS:
                 return text
             try:
                 return self._loader.construct_object(node)

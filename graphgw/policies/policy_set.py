@@ -11,6 +11,7 @@ from graphgw.errors import (
     RateLimitedError,
     UnauthorizedError,
 )
+from graphgw.federation.sunset import find_sunset_problems
 from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
@@ -22,6 +23,8 @@ from graphgw.policies.policy_functions import import_policies
 from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy, cost_rule
 from graphgw.policies.rate_rules import RateRules
 from graphgw.policies.refusals import (
+    add_refusals,
+    guards_within,
     has_rest,
     rate_limited,
     refuse_everything,
@@ -33,6 +36,7 @@ from graphgw.policies.response_cache_control import NO_STORE, compute_cache_cont
 from graphgw.policies.row_functions import import_row_policies
 from graphgw.policies.row_rules import ROW_RULES, RowRules
 from graphgw.policies.settings import AuthSettings, PolicySettings
+from graphgw.policies.sunset import SunsetPolicy
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
 from graphgw.telemetry.events import SelectionRefused
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from graphgw.policies.guards import Guards
     from graphgw.policies.rate_limit import RateLimits
     from graphgw.policies.settings import Switch
+    from graphgw.policies.sunset_uses import SunsetUses
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject, Principal
 
@@ -97,7 +102,7 @@ class PolicySet:
         self._settings = policies or PolicySettings()
         self._auth_rules = close_over_requirements(supergraph)
         self._rate_rules = RateRules(supergraph)
-        problems = list(self._rate_rules.problems)
+        problems = [*self._rate_rules.problems, *find_sunset_problems(supergraph)]
         functions = import_policies(self._auth.policies, problems)
         self._row_rules = RowRules(
             supergraph,
@@ -121,9 +126,11 @@ class PolicySet:
         self._enforced = self._names_at("enforce")
         self._shadowed = self._names_at("shadow")
         self._has_hints = _has(supergraph, "cacheControl")
+        self._sunset = SunsetPolicy(supergraph, self._settings.sunset, clock)
         self._has_rules = not (
             self._auth_rules.is_empty
             and self._rate_rules.is_empty
+            and not self._sunset.is_on
             and not _has(supergraph, "cacheInvalidation")
         )
         self._cost = CostPolicy(supergraph, self._settings.cost)
@@ -147,7 +154,7 @@ class PolicySet:
         if not self._has_rules:
             return True
         known = self._know(operation)
-        return not known.guards.guards and not known.invalidations
+        return not (known.guards.guards or known.invalidations or known.uses)
 
     def guards_for(self, operation: Operation) -> Guards:
         """Return the guarded selections of an operation."""
@@ -184,6 +191,23 @@ class PolicySet:
             variables: JSON input values by name, literals included.
         """
         known = self._know(operation)
+        if not known.uses:
+            return await self._decide(context, operation, known, variables)
+        found = self._sunset.decide(context, known.uses, variables)
+        decision = await self._decide(
+            context, operation, known, variables, gone=found.refusals
+        )
+        return replace(decision, headers=decision.headers + found.headers)
+
+    async def _decide(
+        self,
+        context: RequestContext,
+        operation: Operation,
+        known: _Known,
+        variables: JSONObject,
+        *,
+        gone: tuple[Refusal, ...] = (),
+    ) -> Decision:
         guards = known.guards
         refusals, absent = await self._decide_auth(context, guards, variables)
         if refusals and self._auth.mode == "reject":
@@ -192,6 +216,9 @@ class PolicySet:
                     context.principal, (refusal.coordinate for refusal in refusals)
                 )
             )
+        if gone:
+            refusals = add_refusals(refusals, gone)
+            absent |= guards_within(guards, gone)
         cost: int | None = None
         if known.cost is not None:
             cut = frozenset(refusal.selection for refusal in refusals)
@@ -360,6 +387,7 @@ class PolicySet:
             private_headers,
             self._cost.prepare(operation),
             find_invalidations(operation, supergraph),
+            self._sunset.find(operation),
         )
 
 
@@ -372,6 +400,7 @@ class _Known:
     private_headers: tuple[tuple[str, str], ...]
     cost: CostProgram | None
     invalidations: tuple[Invalidation, ...]
+    uses: SunsetUses
 
 
 def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:

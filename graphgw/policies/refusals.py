@@ -9,7 +9,7 @@ from graphgw.federation.selection import Field
 from graphgw.policies.decision import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from graphgw.errors import RequestError
     from graphgw.federation.selection import Selections
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from graphgw.types import Principal
 
 __all__ = [
+    "add_refusals",
+    "guards_within",
     "has_rest",
     "rate_limited",
     "refuse_everything",
@@ -77,6 +79,28 @@ def with_inner(guards: Guards, refused: frozenset[int]) -> frozenset[int]:
         if guard.parent in found:
             found.add(index)
     return frozenset(found)
+
+
+def add_refusals(
+    refusals: Sequence[Refusal], others: Sequence[Refusal]
+) -> list[Refusal]:
+    """Return all refusals in the operation's order, without those within others."""
+    found = {refusal.selection: refusal for refusal in (*others, *refusals)}
+    return [
+        refusal
+        for place, refusal in sorted(found.items())
+        if not any(place[:length] in found for length in range(1, len(place)))
+    ]
+
+
+def guards_within(guards: Guards, refusals: Sequence[Refusal]) -> frozenset[int]:
+    """Return the guards that stand on or within refused selections."""
+    places = [refusal.selection for refusal in refusals]
+    return frozenset(
+        index
+        for index, guard in enumerate(guards.guards)
+        if any(guard.selection[: len(place)] == place for place in places)
+    )
 
 
 def has_rest(operation: Operation, refusals: list[Refusal]) -> bool:

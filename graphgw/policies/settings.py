@@ -28,6 +28,7 @@ __all__ = [
     "RateLimitSettings",
     "RowFunction",
     "StoreErrorMode",
+    "SunsetSettings",
     "Switch",
     "find_auth_problems",
 ]
@@ -179,12 +180,26 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SunsetSettings:
+    """What becomes of ``@deprecated``, and of ``@sunset`` after its day.
+
+    ``off`` says and counts nothing; ``shadow`` counts and tells clients in headers;
+    ``enforce`` also refuses what is over.
+    """
+
+    switch: Switch = "shadow"
+    link: str | None = None
+    """A page for people, named in the answers' ``Link`` header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
     """The switches and limits of every policy but authentication."""
 
     rate_limit: RateLimitSettings = field(default_factory=RateLimitSettings)
     cost: CostSettings = field(default_factory=CostSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    sunset: SunsetSettings = field(default_factory=SunsetSettings)
 
 
 def find_auth_problems(settings: AuthSettings) -> list[Problem]:

@@ -11,6 +11,7 @@ __all__ = [
     "BatchLoaded",
     "CacheRead",
     "CostMeasured",
+    "DeprecatedUsed",
     "Event",
     "FetchFinished",
     "InternalFailure",
@@ -112,6 +113,15 @@ class CostMeasured:
 
 
 @record
+class DeprecatedUsed:
+    """A client used something that is deprecated or goes away; once an operation."""
+
+    coordinate: str
+    client_name: str | None
+    client_version: str | None
+
+
+@record
 class SelectionRefused:
     """A policy cut a selection out of an operation; a shadow rule would have."""
 
@@ -141,6 +151,7 @@ Event: TypeAlias = (
     BatchLoaded
     | CacheRead
     | CostMeasured
+    | DeprecatedUsed
     | FetchFinished
     | InternalFailure
     | OperationFinished

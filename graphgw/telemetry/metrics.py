@@ -12,6 +12,7 @@ from graphgw.telemetry.events import (
     BatchLoaded,
     CacheRead,
     CostMeasured,
+    DeprecatedUsed,
     FetchFinished,
     InternalFailure,
     OperationFinished,
@@ -37,6 +38,9 @@ _SECONDS: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
 _COSTS: Final = (1, 10, 50, 100, 500, 1000, 5000, 10_000, 100_000)
+_MAX_CLIENTS: Final = 200
+_MAX_CLIENT_NAME: Final = 100
+_OTHER_CLIENT: Final = ("other", "")
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -122,6 +126,14 @@ class MetricsObserver:
         self._refused = counter(
             "refused_selections", "Selections cut by a policy.", "coordinate", "code"
         )
+        self._deprecated = counter(
+            "deprecated_uses",
+            "Operations that used something deprecated, by client.",
+            "coordinate",
+            "client",
+            "version",
+        )
+        self._clients: set[tuple[str, str]] = set()
         self._swaps = counter("snapshot_swaps", "Reloads of the schema.", "result")
         self._failures = counter("internal_failures", "Failures of our own.", "where")
         self._answered: dict[tuple[str, int, bool | None], _Answered] = {}
@@ -133,6 +145,7 @@ class MetricsObserver:
             SourceCalled: self._on_source,
             CacheRead: self._on_cache,
             CostMeasured: self._on_cost,
+            DeprecatedUsed: self._on_deprecated,
             RateLimitDecided: self._on_rate,
             SelectionRefused: self._on_refused,
             SnapshotSwapped: self._on_swap,
@@ -199,6 +212,17 @@ class MetricsObserver:
 
     def _on_refused(self, event: SelectionRefused) -> None:
         self._refused(event.coordinate, event.code).inc()
+
+    def _on_deprecated(self, event: DeprecatedUsed) -> None:
+        client = (event.client_name or "", event.client_version or "")
+        if client not in self._clients:
+            # Clients choose their names: there may not be any number of them.
+            is_short = max(map(len, client)) <= _MAX_CLIENT_NAME
+            if is_short and len(self._clients) < _MAX_CLIENTS:
+                self._clients.add(client)
+            else:
+                client = _OTHER_CLIENT
+        self._deprecated(event.coordinate, *client).inc()
 
     def _on_swap(self, event: SnapshotSwapped) -> None:
         self._swaps("failed" if event.error else "ok").inc()

@@ -30,7 +30,8 @@ extend schema
     "@interfaceObject", "@context", "@fromContext", "@cost", "@listSize",
     "@composeDirective"])
   @link(url: "https://graphgw.dev/policies/v0.1", import: ["@rateLimit", "@allowIps",
-    "@cacheControl", "@cacheTag", "@cacheInvalidation", "@owner", "@rowPolicy"])
+    "@cacheControl", "@cacheTag", "@cacheInvalidation", "@owner", "@rowPolicy",
+    "@sunset"])
   @composeDirective(name: "@rateLimit")
   @composeDirective(name: "@allowIps")
   @composeDirective(name: "@cacheControl")
@@ -38,6 +39,7 @@ extend schema
   @composeDirective(name: "@cacheInvalidation")
   @composeDirective(name: "@owner")
   @composeDirective(name: "@rowPolicy")
+  @composeDirective(name: "@sunset")
 directive @rateLimit(limit: Int!, window: String!, key: [policies__RateKey!],
   keyArgs: [String!], keyClaims: [String!], cost: Int, costFromArg: String, burst: Int,
   bucket: String, message: String) repeatable on FIELD_DEFINITION | OBJECT
@@ -50,6 +52,8 @@ directive @cacheInvalidation(tags: [String!]!) repeatable on FIELD_DEFINITION
 directive @owner(field: String!, claim: String, orScopes: [[String!]!]) repeatable
   on FIELD_DEFINITION | OBJECT
 directive @rowPolicy(name: String!) repeatable on FIELD_DEFINITION | OBJECT
+directive @sunset(on: String!, replacement: String, since: String) repeatable
+  on FIELD_DEFINITION | ARGUMENT_DEFINITION | ENUM_VALUE
 enum policies__RateKey { PRINCIPAL IP API_KEY GLOBAL ARGS CLAIMS }
 enum policies__CacheControlScope { PUBLIC PRIVATE }
 """

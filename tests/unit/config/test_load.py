@@ -502,3 +502,13 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path):
 
     with pytest.raises(ConfigurationError, match="it is not UTF-8 text"):
         load_settings(path, {})
+
+
+@pytest.mark.parametrize("switch", ["off", '"off"'])
+def test_a_policy_is_switched_off_with_or_without_quotes(switch: str, tmp_path: Path):
+    text = f"policies: {{sunset: {{switch: {switch}}}}}\nsharing: off"
+
+    settings = load_settings_text(text, tmp_path / "graphgw.yaml", {})
+
+    assert settings.policies.sunset.switch == "off"
+    assert settings.sharing is False

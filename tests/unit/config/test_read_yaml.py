@@ -91,3 +91,8 @@ def test_tags_build_no_objects():
     values = read_yaml("a: !!python/object:os.system {}\n", "f.yaml", {})
 
     assert values.data == {"a": {}}
+
+
+@pytest.mark.parametrize("word", ["off", "Off", "on", "yes", "no"])
+def test_words_that_yaml_takes_for_booleans_are_texts(word: str):
+    assert read_yaml(f"switch: {word}", "x.yaml", {}).data == {"switch": word}

@@ -60,6 +60,7 @@ CLASSES: dict[str, type[Any]] = {
     "policies.rate_limit": policies.RateLimitSettings,
     "policies.cost": policies.CostSettings,
     "policies.cache": policies.CacheSettings,
+    "policies.sunset": policies.SunsetSettings,
     "limits": LimitSettings,
     "planning": PlanningSettings,
     "server": config.ServerSettings,
@@ -110,7 +111,7 @@ def read_default(heading: str, name: str, text: str) -> Any:
     """Return what the settings would hold if the file said this text."""
     model = build_model(CLASSES[heading])
     required = {
-        key: [] if key == "command" else "x"
+        key: {"command": [], "limit": 1}.get(key, "x")
         for key, item in model.model_fields.items()
         if item.is_required()
     }
