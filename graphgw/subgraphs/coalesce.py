@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from graphgw.errors import (
     GraphGWError,
@@ -76,16 +76,17 @@ class Coalescer:
     """Lets requests that ask for the same kind of thing in one turn share a call.
 
     Nobody waits for company: what is there when the loop comes around leaves
-    together. The call belongs to nobody; it has until the latest deadline of those
-    who share it, each waits by its own, and it is cancelled when the last is gone.
-    A failure that is about content is narrowed down, so that nobody fails for what
-    another asked; any other failure is everyone's.
+    together. Who is alone then makes the call itself. Any other call belongs to
+    nobody; it has until the latest deadline of those who share it, each waits by its
+    own, and it is cancelled when the last is gone. A failure that is about content is
+    narrowed down, so that nobody fails for what another asked; any other failure is
+    everyone's.
     """
 
     __slots__ = ("boarding",)
 
     def __init__(self) -> None:
-        self.boarding: dict[Hashable, _Flight[Any]] = {}
+        self.boarding: dict[Hashable, _First[Any] | _Flight[Any]] = {}
 
     async def run(
         self, key: Hashable, call: SharedCall[T], items: list[Any], deadline: Deadline
@@ -101,13 +102,55 @@ class Coalescer:
         Raises:
             Exception: Whatever the call raised; each request has its own instance.
         """
-        flight: _Flight[T] | None = self.boarding.get(key)
-        if flight is None or not flight.has_room(items):
-            flight = self.boarding[key] = _Flight(self.boarding, key, call, deadline)
-            flight.task = asyncio.get_running_loop().create_task(flight.fly())
-        seat = flight.join(deadline)
-        flight.items[seat] = items
-        return await flight.wait(seat)
+        boarding = self.boarding.get(key)
+        if boarding is None:
+            return await self._be_first(key, _First(call, items, deadline))
+        if isinstance(boarding, _First):
+            boarding = self._depart(key, boarding)
+        flight: _Flight[T] = boarding
+        if not flight.has_room(items):
+            flight = _Flight(self.boarding, key, call, deadline)
+            flight.start()
+        return await flight.wait(flight.board(items, deadline))
+
+    async def _be_first(self, key: Hashable, first: _First[T]) -> T:
+        """Wait until the loop comes around; make the call where nobody else came."""
+        self.boarding[key] = first
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            if first.flight is not None and first.seat is not None:
+                first.seat.cancel()
+                await first.flight.wait(first.seat)
+            raise
+        finally:
+            if self.boarding.get(key) is first:
+                del self.boarding[key]
+        if first.flight is not None and first.seat is not None:
+            return await first.flight.wait(first.seat)
+        return await _call_alone(first.call, first.items, first.deadline)
+
+    def _depart(self, key: Hashable, first: _First[T]) -> _Flight[T]:
+        """Make a flight for the one who was alone so far, and for those who come."""
+        flight = first.flight = _Flight(self.boarding, key, first.call, first.deadline)
+        flight.start()
+        first.seat = flight.board(first.items, first.deadline)
+        return flight
+
+
+class _First(Generic[T]):
+    """Who came first in this turn; gets a seat on a flight when another comes."""
+
+    __slots__ = ("call", "deadline", "flight", "items", "seat")
+
+    def __init__(
+        self, call: SharedCall[T], items: list[Any], deadline: Deadline
+    ) -> None:
+        self.call = call
+        self.items = items
+        self.deadline = deadline
+        self.flight: _Flight[T] | None = None
+        self.seat: Seat[T] | None = None
 
 
 class _Flight(Sharers[T]):
@@ -117,7 +160,7 @@ class _Flight(Sharers[T]):
 
     def __init__(
         self,
-        boarding: dict[Hashable, _Flight[Any]],
+        boarding: dict[Hashable, _First[Any] | _Flight[Any]],
         key: Hashable,
         call: SharedCall[T],
         deadline: Deadline,
@@ -129,6 +172,17 @@ class _Flight(Sharers[T]):
         self._call = call
         self._known: set[Hashable] | None = None
         self._parts: list[tuple[asyncio.Task[None], list[Seat[T]]]] = []
+
+    def start(self) -> None:
+        """Leave when the loop comes around; until then others may join."""
+        self._boarding[self._key] = self
+        self.task = asyncio.get_running_loop().create_task(self.fly())
+
+    def board(self, items: list[Any], deadline: Deadline) -> Seat[T]:
+        """Take a seat for these items."""
+        seat = self.join(deadline)
+        self.items[seat] = items
+        return seat
 
     def has_room(self, items: list[Any]) -> bool:
         """Tell whether these fit in with the others; if so, count them."""
@@ -194,13 +248,7 @@ class _Flight(Sharers[T]):
         if len(seats) > 1:
             items, parts = _join(call, [self.items[seat] for seat in seats])
             return call.divide(await call.run(items, deadline), parts)
-        items = self.items[seats[0]]
-        try:
-            return [await call.run(items, deadline)]
-        except Exception as error:
-            if len(items) > 1 and is_about_content(error):
-                return [await call.narrow(items, error, deadline)]
-            raise
+        return [await _call_alone(call, self.items[seats[0]], deadline)]
 
     async def _split(self, seats: list[Seat[T]]) -> None:
         middle = len(seats) // 2
@@ -208,6 +256,16 @@ class _Flight(Sharers[T]):
             for half in (seats[:middle], seats[middle:]):
                 task = group.create_task(self._serve(half))
                 self._parts.append((task, half))
+
+
+async def _call_alone(call: SharedCall[T], items: list[Any], deadline: Deadline) -> T:
+    """Make the call for one request; save what can be saved of its items."""
+    try:
+        return await call.run(items, deadline)
+    except Exception as error:
+        if len(items) > 1 and is_about_content(error):
+            return await call.narrow(items, error, deadline)
+        raise
 
 
 def _join(

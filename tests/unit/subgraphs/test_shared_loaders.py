@@ -117,11 +117,9 @@ async def test_requests_with_other_forwarded_headers_never_share():
         )
     )
 
-    assert [dict(context.headers) for _, context in calls] == [
-        {"authorization": "a"},
-        {"authorization": "b"},
-        {},
-    ]
+    sent = [context.headers.get("authorization", "") for _, context in calls]
+    assert sorted(sent) == ["", "a", "b"]
+    assert all("cookie" not in context.headers for _, context in calls)
 
 
 @pytest.mark.parametrize("may_share", [True, False], ids=["shared", "alone"])
