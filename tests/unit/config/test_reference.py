@@ -19,6 +19,7 @@ from graphgw.config.models import build_model
 from graphgw.operations.settings import LimitSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies import settings as policies
+from graphgw.policies.route_policy import RouteRateLimit
 from graphgw.routes import settings as routes
 from graphgw.routes import targets
 from graphgw.sources import settings as sources
@@ -46,7 +47,7 @@ CLASSES: dict[str, type[Any]] = {
     "routes.NAME.operation": targets.OperationTarget,
     "routes.NAME.timeouts": routes.RouteTimeouts,
     "routes.NAME.websocket": routes.WebSocketSettings,
-    "routes.NAME.rate_limit": routes.RouteRateLimit,
+    "routes.NAME.rate_limit": RouteRateLimit,
     "routes.NAME.cache": routes.RouteCache,
     "routes.NAME.request": routes.RequestChanges,
     "routes.NAME.request.headers": routes.HeaderChanges,
