@@ -106,6 +106,8 @@ class Principal:
     claims: Mapping[str, JSON] = field(default_factory=dict, repr=False)
     api_key: str | None = None
     ip: str | None = None
+    variant: str | None = None
+    """The one variant of the graph that the API key is for."""
 
     @property
     def is_authenticated(self) -> bool:

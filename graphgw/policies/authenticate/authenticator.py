@@ -225,7 +225,9 @@ class Authenticator:
         if key is None:
             raise UnauthenticatedError("the API key is not valid")
         scopes = key.scopes if principal.subject is None else principal.scopes
-        return replace(principal, api_key=key.name, scopes=scopes)
+        return replace(
+            principal, api_key=key.name, scopes=scopes, variant=key.variant
+        )
 
 
 def _scopes(claims: JSONObject, names: Iterable[str]) -> frozenset[str]:
