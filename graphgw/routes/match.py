@@ -127,15 +127,15 @@ class RouteTable(Generic[T]):
     method over any. Two routes that this leaves equal are a problem.
     """
 
-    __slots__ = ("_hosts", "_open", "_wildcards", "is_empty", "problems")
+    __slots__ = ("_hosts", "_open", "_wildcards", "problems", "routes")
 
     def __init__(self, routes: Iterable[tuple[Place, T]] = ()) -> None:
         self._hosts: dict[str, _Node[T]] = {}
         self._open: _Node[T] = _Node()
         self.problems: list[Problem] = []
-        self.is_empty = True
-        for place, route in routes:
-            self.is_empty = False
+        given = tuple(routes)
+        self.routes = tuple(route for _, route in given)
+        for place, route in given:
             self._add(place, route)
         self._wildcards = sorted(
             (

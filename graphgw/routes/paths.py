@@ -12,8 +12,9 @@ __all__ = ["decode_text", "encode_text", "normalize_path", "split_path"]
 
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _PLAIN: Final = frozenset(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:"
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@!$&'()*+,="
 )
+"""What a segment may hold as it is, but for ``;``, which some servers part it at."""
 _REFUSED: Final = frozenset((*range(0x20), 0x7F, ord("\\")))
 
 

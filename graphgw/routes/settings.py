@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from graphgw.policies.route_policy import RouteAccess, RouteRateLimit
 from graphgw.policies.settings import Switch  # noqa: TC001 - read at run time
 from graphgw.routes.targets import (  # noqa: TC001 - read at run time
     GRPCTarget,
@@ -18,7 +19,6 @@ __all__ = [
     "RequestChanges",
     "ResponseChanges",
     "RouteCache",
-    "RouteRateLimit",
     "RouteSettings",
     "RouteTimeouts",
     "WebSocketSettings",
@@ -38,17 +38,6 @@ class RouteTimeouts:
     """The longest silence within a body that streams, either way."""
     total: float | None = None
     """The whole exchange; ``None`` lets streams run as long as they are not idle."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteRateLimit:
-    """How many requests a caller may send to a route in each window."""
-
-    limit: int
-    window: str = "1m"
-    burst: int | None = None
-    keys: tuple[Literal["PRINCIPAL", "API_KEY", "IP", "GLOBAL"], ...] = ("PRINCIPAL",)
-    switch: Switch = "enforce"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +173,15 @@ class RouteSettings:
     def kind(self) -> str:
         """The kind of target, one of ``TARGETS``."""
         return next(kind for kind in TARGETS if getattr(self, kind) is not None)
+
+    @property
+    def access(self) -> RouteAccess:
+        """Who may use it."""
+        return RouteAccess(
+            authenticated=self.authenticated,
+            scopes=self.scopes,
+            needs_api_key=self.api_key == "required",
+            allow_ips=self.allow_ips,
+            deny_ips=self.deny_ips,
+            switch=self.switch,
+        )

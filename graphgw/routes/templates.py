@@ -28,7 +28,7 @@ ONE: Final = "*"
 BELOW: Final = "**"
 _TOKENS: Final = re.compile(r"\{([^{}]*)\}|[^{}/]+|/")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_LITERAL: Final = re.compile(r"[A-Za-z0-9._~!$&'()+,;=@-]+")
+_LITERAL: Final = re.compile(r"[A-Za-z0-9._~!$&'()+,=@-]+")
 _VERB: Final = re.compile(r":([A-Za-z0-9_-]+)$")
 _LABEL: Final = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*")
 

@@ -17,6 +17,8 @@ from graphgw.sources.deadlines import shorten
 from graphgw.sources.flights import Flights
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
+from graphgw.sources.http_transport.settings import read_transport_settings
+from graphgw.sources.http_transport.stream import StreamTransport
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK
@@ -58,6 +60,7 @@ class HTTPService:
         "_flights",
         "_forward",
         "_own_headers",
+        "_streams",
         "_transport",
         "guard",
         "settings",
@@ -75,6 +78,7 @@ class HTTPService:
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
         self._transport = transport
+        self._streams: StreamTransport | None = None
         self._flights: Flights[HTTPResponse] = Flights(settings.name)
         self._base = settings.url.rstrip("/")
         self._own_headers = tuple(
@@ -240,9 +244,18 @@ class HTTPService:
         key = (request.method, request.url, shared, request.body)
         return await self._flights.run(key, deadline, call)
 
+    @property
+    def streams(self) -> StreamTransport:
+        """The connections for what is passed on as it comes; not guarded here."""
+        if self._streams is None:
+            self._streams = StreamTransport(read_transport_settings(self.settings))
+        return self._streams
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._transport.aclose()
+        if self._streams is not None:
+            await self._streams.aclose()
 
     async def _write(
         self, call: Callable[[Deadline], Awaitable[HTTPResponse]], deadline: Deadline

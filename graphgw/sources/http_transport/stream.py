@@ -167,9 +167,7 @@ class _StreamPool(Pool):
         return cast("StreamConnection", connection)
 
     def _new_connection(self) -> Connection:
-        made: Any = StreamConnection(
-            cast("Any", self), self._settings, self._loop.time()
-        )
+        made: Any = StreamConnection(cast("Any", self), self._settings, self._loop)
         return cast("Connection", made)
 
 

@@ -59,6 +59,7 @@ class StreamConnection(asyncio.Protocol):
         "_is_head_request",
         "_is_kept",
         "_is_request_sent",
+        "_loop",
         "_more",
         "_owner",
         "_parser",
@@ -68,9 +69,9 @@ class StreamConnection(asyncio.Protocol):
         "_transport",
         "calls",
         "deadline",
+        "good_until",
         "has_answer_bytes",
         "headers",
-        "idle_since",
         "opened_at",
         "status",
     )
@@ -86,8 +87,12 @@ class StreamConnection(asyncio.Protocol):
     headers: list[tuple[bytes, bytes]]
 
     def __init__(
-        self, owner: StreamOwner, settings: TransportSettings, now: float
+        self,
+        owner: StreamOwner,
+        settings: TransportSettings,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._loop = loop
         self._owner = owner
         self._settings = settings
         self._transport: asyncio.Transport | None = None
@@ -102,8 +107,8 @@ class StreamConnection(asyncio.Protocol):
         self.deadline: Deadline | None = None
         self.calls = 0
         self.has_answer_bytes = False
-        self.opened_at = now
-        self.idle_since = now
+        self.opened_at = loop.time()
+        self.good_until = self.opened_at
         self.status = 0
         self._reset()
 
@@ -180,7 +185,7 @@ class StreamConnection(asyncio.Protocol):
             if self._failure is not None:
                 raise self._failure
             self._resume_reading()
-            self._more = asyncio.get_running_loop().create_future()
+            self._more = self._loop.create_future()
             try:
                 await self._more
             finally:
@@ -242,7 +247,7 @@ class StreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Hold the body back: the server does not take it (asyncio)."""
-        self._drained = asyncio.get_running_loop().create_future()
+        self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
         """Let the body go on (asyncio)."""

@@ -1,0 +1,128 @@
+"""Routes with what they lead to: every kind of target is opened here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from graphgw.errors import ConfigurationError, Problem
+from graphgw.policies.authenticate.addresses import AddressList
+from graphgw.policies.route_policy import Places, RoutePolicy
+from graphgw.proxy.service import ServiceHandler
+from graphgw.routes.headers import ForwardRules
+from graphgw.routes.match import RouteTable, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from graphgw.config.settings import Settings
+    from graphgw.resources import Resources
+    from graphgw.routes.exchange import RouteHandler
+    from graphgw.routes.settings import RouteSettings
+    from graphgw.snapshot import Snapshot
+
+__all__ = ["NO_ROUTES", "OpenRoute", "RouteParts", "Routes", "open_routes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenRoute:
+    """A route, ready to be served."""
+
+    settings: RouteSettings
+    handler: RouteHandler
+    policy: RoutePolicy
+    places: Places | None = None
+
+
+Routes: TypeAlias = RouteTable[OpenRoute]
+NO_ROUTES: Final[Routes] = RouteTable()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteParts:
+    """What targets are opened with."""
+
+    settings: Settings
+    snapshot: Snapshot
+    resources: Resources
+
+
+async def _open_service(route: RouteSettings, parts: RouteParts) -> RouteHandler:
+    settings = parts.settings
+    identity = {
+        name.lower().encode()
+        for other in settings.routes
+        for name, _ in other.request.claims
+    }
+    credentials = {b"authorization", settings.auth.api_keys.header.lower().encode()}
+    return ServiceHandler(
+        route,
+        parts.resources.connections.http(str(route.service)),
+        ForwardRules(
+            cookies=route.forward_cookies,
+            set_cookie=route.forward_set_cookie,
+            authorization=route.forward_authorization,
+            preserve_host=route.preserve_host,
+            identity=frozenset(identity),
+            credentials=frozenset(credentials),
+        ),
+        AddressList(settings.auth.addresses.trusted_proxies),
+    )
+
+
+_OPENERS: Final[
+    dict[str, Callable[[RouteSettings, RouteParts], Awaitable[RouteHandler]]]
+] = {
+    "service": _open_service,
+}
+"""How each kind of target is opened; it may raise ``ConfigurationError``."""
+
+
+async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
+    """Open every route of a configuration.
+
+    Args:
+        parts: What they are opened with.
+        before: The routes that are served now; requests under way there still count.
+
+    Raises:
+        ConfigurationError: Some cannot be served; holds all problems.
+    """
+    problems: list[Problem] = []
+    opened = []
+    known = {route.settings.name: route.places for route in before.routes}
+    for route in parts.settings.routes:
+        opener = _OPENERS.get(route.kind)
+        if opener is None:
+            mend = f"the kinds that are known are: {', '.join(_OPENERS)}"
+            where = f"routes.{route.name}.{route.kind}"
+            problems.append(Problem("this target is not known", where, mend))
+            continue
+        try:
+            handler = await opener(route, parts)
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        policy = RoutePolicy(
+            route.name,
+            route.access,
+            route.rate_limit,
+            parts.settings.policies.rate_limit,
+            parts.resources.store,
+        )
+        places = _places(route.concurrency, known.get(route.name))
+        opened.append((place_of(route), OpenRoute(route, handler, policy, places)))
+    table = RouteTable(opened)
+    problems += table.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return table
+
+
+def _places(limit: int | None, before: Places | None) -> Places | None:
+    if limit is None:
+        return None
+    if before is None:
+        return Places(limit)
+    before.limit = limit
+    return before
