@@ -18,6 +18,7 @@ __all__ = [
     "OperationFinished",
     "OperationPrepared",
     "RateLimitDecided",
+    "RouteFinished",
     "SelectionRefused",
     "SnapshotSwapped",
     "SourceCalled",
@@ -51,6 +52,24 @@ class OperationFinished:
     error_codes: tuple[str, ...] = ()
     fetches: int = 0
     had_plan: bool | None = None
+    subject: str | None = field(default=None, repr=False)
+    ip: str | None = field(default=None, repr=False)
+
+
+@record
+class RouteFinished:
+    """A request at a route was answered; ``seconds`` to the end of the answer.
+
+    ``is_whole`` is false where the answer broke off, or its client left.
+    """
+
+    request_id: str
+    route: str
+    method: str
+    status: int
+    seconds: float
+    error_code: str | None = None
+    is_whole: bool = True
     subject: str | None = field(default=None, repr=False)
     ip: str | None = field(default=None, repr=False)
 
@@ -157,6 +176,7 @@ Event: TypeAlias = (
     | OperationFinished
     | OperationPrepared
     | RateLimitDecided
+    | RouteFinished
     | SelectionRefused
     | SnapshotSwapped
     | SourceCalled

@@ -14,6 +14,7 @@ import orjson
 from graphgw.telemetry.events import (
     InternalFailure,
     OperationFinished,
+    RouteFinished,
     SnapshotSwapped,
 )
 
@@ -53,11 +54,12 @@ class LogObserver:
         self._lines: list[str] = []
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             OperationFinished: self._on_operation,
+            RouteFinished: self._on_route,
             InternalFailure: self._on_failure,
             SnapshotSwapped: self._on_swap,
         }
         if self._lowest > _LEVELS["info"]:
-            del self._takers[OperationFinished]
+            del self._takers[OperationFinished], self._takers[RouteFinished]
 
     def observe(self, event: Event) -> None:
         """Write the line of one event, if it has one."""
@@ -91,6 +93,24 @@ class LogObserver:
         if event.error_codes:
             fields["errors"] = event.error_codes
         self._write("info", "operation", fields)
+
+    def _on_route(self, event: RouteFinished) -> None:
+        fields: dict[str, Any] = {
+            "route": event.route,
+            "method": event.method,
+            "ms": round(event.seconds * 1000, 2),
+            "status": event.status,
+            "request_id": event.request_id,
+        }
+        if event.subject is not None:
+            fields["subject"] = event.subject
+        if event.ip is not None:
+            fields["ip"] = event.ip
+        if event.error_code is not None:
+            fields["errors"] = (event.error_code,)
+        if not event.is_whole:
+            fields["broken"] = True
+        self._write("info", "request", fields)
 
     def _on_failure(self, event: InternalFailure) -> None:
         fields = {

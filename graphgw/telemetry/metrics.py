@@ -18,6 +18,7 @@ from graphgw.telemetry.events import (
     OperationFinished,
     OperationPrepared,
     RateLimitDecided,
+    RouteFinished,
     SelectionRefused,
     SnapshotSwapped,
     SourceCalled,
@@ -95,6 +96,12 @@ class MetricsObserver:
             "operation_seconds", "Time to answer an operation.", _SECONDS, "kind"
         )
         self._errors = counter("errors", "Errors in answers, by code.", "code")
+        self._routed = counter(
+            "routed_requests", "Requests at routes.", "route", "method", "status"
+        )
+        self._route_seconds = histogram(
+            "route_seconds", "Time to answer a request at a route.", _SECONDS, "route"
+        )
         self._fetches = counter(
             "fetches", "Fetches to subgraphs.", "subgraph", "outcome"
         )
@@ -147,6 +154,7 @@ class MetricsObserver:
             CostMeasured: self._on_cost,
             DeprecatedUsed: self._on_deprecated,
             RateLimitDecided: self._on_rate,
+            RouteFinished: self._on_route,
             SelectionRefused: self._on_refused,
             SnapshotSwapped: self._on_swap,
             InternalFailure: self._on_failure,
@@ -206,6 +214,13 @@ class MetricsObserver:
     def _on_cache(self, event: CacheRead) -> None:
         self._cache(event.coordinate, "hit").inc(event.hits)
         self._cache(event.coordinate, "miss").inc(event.keys - event.hits)
+
+    def _on_route(self, event: RouteFinished) -> None:
+        status = str(event.status) if event.is_whole else "broken"
+        self._routed(event.route, event.method, status).inc()
+        self._route_seconds(event.route).observe(event.seconds)
+        if event.error_code is not None:
+            self._errors(event.error_code).inc()
 
     def _on_rate(self, event: RateLimitDecided) -> None:
         self._rate(event.bucket, "allowed" if event.is_allowed else "refused").inc()
