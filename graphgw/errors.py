@@ -234,10 +234,16 @@ class VariantForbiddenError(RequestError):
 
 
 class VariantSunsetError(RequestError):
-    """This variant of the graph is gone."""
+    """This variant of the graph is gone; ``headers`` tell since when."""
 
     code = "VARIANT_SUNSET"
     status = 410
+
+    def __init__(
+        self, message: str, *, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.headers = headers
 
 
 class RateLimitedError(RequestError):

@@ -15,6 +15,7 @@ _SHORT: Final = {
     "subgraphs": ("SubgraphReference", ["string"]),
     "services": ("ServiceSettings", ["string"]),
     "routes": ("RouteSettings", []),
+    "variants": ("VariantSettings", ["null"]),
     "processes": ("DevProcess", ["string", "array"]),
 }
 """What stands under names: its model, and the types of its short forms."""
@@ -26,7 +27,7 @@ def json_schema() -> dict[str, Any]:
     for model, _ in _SHORT.values():
         _drop_name(schema["$defs"][model])
     properties = schema["properties"]
-    for name in ("subgraphs", "services", "routes"):
+    for name in ("subgraphs", "services", "routes", "variants"):
         properties[name] = _by_name(name)
     properties["dev"] = {
         "type": ["object", "null"],

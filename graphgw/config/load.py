@@ -16,6 +16,7 @@ from graphgw.config.shape import Shape
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.rate_rules import parse_duration
 from graphgw.policies.settings import find_auth_problems
+from graphgw.policies.variant_settings import find_variant_problems
 from graphgw.routes.check import find_route_problems
 from graphgw.sources.settings import ServiceSettings, find_problems
 
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = ["load_settings", "load_settings_text"]
 
-_ITEM_DEPTH: Final = {"subgraphs": 2, "services": 2, "routes": 2, "dev": 3}
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+_ITEM_DEPTH: Final = {
+    "subgraphs": 2,
+    "services": 2,
+    "routes": 2,
+    "variants": 2,
+    "dev": 3,
+}
 """How deep the named items of a section lie."""
 
 
@@ -157,6 +166,11 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
     kinds = [(service.name, service.kind) for service in settings.services]
     yield from find_route_problems(settings.routes, kinds)
     yield from find_auth_problems(settings.auth)
+    yield from find_variant_problems(settings.variants)
+    header = settings.variant_header
+    if header is not None and not _HEADER_NAME.fullmatch(header):
+        mend = "write it as x-graph-variant"
+        yield Problem("is no name of a header", "variant_header", mend)
     for subgraph in settings.subgraphs:
         yield from _check_subgraph(subgraph, has_supergraph=has_supergraph)
     policies = settings.policies

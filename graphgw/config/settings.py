@@ -9,6 +9,7 @@ from typing import Literal
 from graphgw.operations.settings import LimitSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies.settings import AuthSettings, PolicySettings
+from graphgw.policies.variant_settings import VariantSettings
 from graphgw.routes.settings import RouteSettings
 from graphgw.sources.sdl_source import SupergraphSettings
 from graphgw.sources.settings import ServiceSettings
@@ -111,6 +112,9 @@ class Settings:
     """The one local subgraph to serve, for any federation router in front of it."""
     services: tuple[ServiceSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
+    variants: tuple[VariantSettings, ...] = ()
+    variant_header: str | None = None
+    """The header by which clients may choose a variant."""
     auth: AuthSettings = field(default_factory=AuthSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

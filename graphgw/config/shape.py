@@ -21,6 +21,7 @@ _NAMED: Final = {
     "subgraphs": ("subgraphs",),
     "services": ("services",),
     "routes": ("routes",),
+    "variants": ("variants",),
     "dev": ("dev", "processes"),
 }
 """Lists that the file writes as mappings by name, and where it has them."""
@@ -108,6 +109,7 @@ class Shape:
             "subgraphs": self._subgraph,
             "services": self._service,
             "routes": self._route,
+            "variants": self._variant,
             "dev": self._process,
         }
         return [self._item(key, item, shape[key]) for item in items.items()]
@@ -155,6 +157,10 @@ class Shape:
 
     def _route(self, name: str, value: Any) -> Any:
         return shape_route(name, value, self._folder)
+
+    def _variant(self, name: str, value: Any) -> Any:
+        given = {} if value is None else value
+        return {"name": name, **given} if isinstance(given, dict) else value
 
     def _process(self, name: str, value: Any) -> Any:
         if isinstance(value, (str, list)):

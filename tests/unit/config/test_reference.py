@@ -19,6 +19,7 @@ from graphgw.config.models import build_model
 from graphgw.operations.settings import LimitSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies import settings as policies
+from graphgw.policies import variant_settings as variants
 from graphgw.policies.route_policy import RouteRateLimit
 from graphgw.routes import settings as routes
 from graphgw.routes import targets
@@ -53,6 +54,9 @@ CLASSES: dict[str, type[Any]] = {
     "routes.NAME.request.headers": routes.HeaderChanges,
     "routes.NAME.request.body": routes.BodyChanges,
     "routes.NAME.response": routes.ResponseChanges,
+    "variants.NAME": variants.VariantSettings,
+    "variants.NAME.limits": variants.VariantLimits,
+    "variants.NAME.addresses": variants.VariantAddresses,
     "auth": policies.AuthSettings,
     "auth.issuers": policies.IssuerSettings,
     "auth.api_keys": policies.ApiKeySettings,
@@ -184,7 +188,7 @@ def test_every_section_has_an_example():
 
     sections = {i.name for i in fields(config.Settings) if f"\n## {i.name}\n" in PAGE}
 
-    assert len(sections) == 11
+    assert len(sections) == 12
     assert sections <= used
 
 
