@@ -26,6 +26,7 @@ from graphgw.operations.worker import ColdWorker
 from graphgw.pipeline import serve
 from graphgw.policies.drop_cached import read_dropped_tags
 from graphgw.resources import open_resources
+from graphgw.route_targets import NO_ROUTES, RouteParts, open_routes
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.protocol import StoreError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from graphgw.resources import Resources
+    from graphgw.route_targets import Routes
     from graphgw.snapshot import Snapshot
     from graphgw.sources.connections import Connections
     from graphgw.sources.sdl_source import SDLSource
@@ -96,6 +98,8 @@ class Gateway:
         self._remote = RemoteSubgraphs()
         self._source = _open_source(self.settings)
         self._sdl: str | None = None
+        self.routes: Routes = NO_ROUTES
+        """The routes of the current configuration."""
         self._following: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()  # reloads take turns; no request ever waits
@@ -198,6 +202,9 @@ class Gateway:
                 worker=self._worker,
                 store=resources.store,
             )
+            routes = await open_routes(
+                RouteParts(settings, snapshot, resources), self.routes
+            )
         except BaseException:
             if remote.connections is not self._remote.connections:
                 await remote.aclose()
@@ -206,6 +213,7 @@ class Gateway:
         old_resources, self._resources = self._open_resources, resources
         old_settings, self.settings = self.settings, settings
         self._snapshot, self._sdl = snapshot, sdl
+        self.routes = routes
         self.observer.observe(SnapshotSwapped(snapshot.supergraph.hash))
         if old_remote.by_name:
             self._retire(old_remote.aclose, old_settings)
@@ -345,7 +353,7 @@ class Gateway:
     ) -> GraphQLResponse:
         """Authenticate and answer one request; failures become answers."""
         began = time.perf_counter()
-        request_id = self._request_id(headers)
+        request_id = self.request_id(headers)
         try:
             if principal is None:
                 authenticator = self._open_resources.authenticator
@@ -361,15 +369,40 @@ class Gateway:
         context = self.open_context(headers, principal, request_id)
         return await serve(snapshot, request, context, allows_mutation=allows_mutation)
 
+    async def open_route_context(
+        self,
+        headers: Headers,
+        peer: str | None,
+        request_id: str,
+        deadline: Deadline,
+    ) -> RequestContext:
+        """Authenticate a request at a route; its context has no loaders.
+
+        Raises:
+            GraphGWError: The credentials are wrong, or the address may not call.
+        """
+        resources = self._open_resources
+        principal = await resources.authenticator.authenticate(headers, peer)
+        return RequestContext(
+            deadline=deadline,
+            principal=principal,
+            headers=headers,
+            observer=self.observer,
+            request_id=request_id,
+            client=_read_client(headers),
+            sources=resources.connections,
+        )
+
     def refuse(self, error: GraphGWError, headers: Headers) -> GraphQLResponse:
         """Return, and report, the answer to what never became a request."""
         response, began = refuse(error), time.perf_counter()
-        request_id = self._request_id(headers)
+        request_id = self.request_id(headers)
         nothing = GraphQLRequest(None)
         self._report_refusal(nothing, headers, request_id, response, began)
         return response
 
-    def _request_id(self, headers: Headers) -> str:
+    def request_id(self, headers: Headers) -> str:
+        """Return what a client calls its request, or a new name for it."""
         found = headers.get("x-request-id")
         return found if found and is_request_id(found) else self._new_request_id()
 
