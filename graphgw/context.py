@@ -9,7 +9,7 @@ from graphgw.telemetry.observer import NO_OBSERVER, Observer
 from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal, record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
 __all__ = ["UNKNOWN_CLIENT", "ClientInfo", "Loaders", "RequestContext", "Sources"]
 
@@ -48,17 +48,23 @@ class Sources(Protocol):
 class Loaders(Protocol):
     """The data loaders of one request: one per batch function and arguments."""
 
-    async def load(self, loader: object, key: object, arguments: JSONObject) -> Any:
+    def load(
+        self, loader: object, key: object, arguments: JSONObject
+    ) -> Coroutine[Any, Any, Any]:
         """Return the row of one key; raises what the batch function raised."""
         ...
 
-    async def load_many(
+    def load_many(
         self,
         loader: object,
         keys: Sequence[object],
         arguments: JSONObject,
-    ) -> list[Any]:
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Return rows in key order; a failed key has its exception as value."""
+        ...
+
+    def forget(self) -> None:
+        """Start anew: every key is asked for again."""
         ...
 
 
@@ -73,6 +79,7 @@ class RequestContext:
 
     __slots__ = (
         "_loaders",
+        "_open_loaders",
         "_principal",
         "_sources",
         "client",
@@ -106,6 +113,7 @@ class RequestContext:
         self._principal = principal
         self._sources = sources
         self._loaders = loaders
+        self._open_loaders: Callable[[RequestContext], Loaders] | None = None
 
     def mark_stale(self, coordinate: str) -> None:
         """Note that the answer holds values that are older than they should be."""
@@ -133,13 +141,15 @@ class RequestContext:
     @property
     def has_loaders(self) -> bool:
         """Tell whether this context has data loaders."""
-        return self._loaders is not None
+        return self._loaders is not None or self._open_loaders is not None
 
     @property
     def loaders(self) -> Loaders:
         """This request's data loaders."""
         if self._loaders is None:
-            raise InternalError("this context has no loaders")
+            if self._open_loaders is None:
+                raise InternalError("this context has no loaders")
+            self._loaders = self._open_loaders(self)
         return self._loaders
 
     def adopt_loaders(self, loaders: Loaders) -> None:
@@ -162,7 +172,11 @@ class RequestContext:
         return context
 
     def without_principal(
-        self, *, headers: Headers, deadline: Deadline, loaders: Loaders | None = None
+        self,
+        *,
+        headers: Headers,
+        deadline: Deadline,
+        open_loaders: Callable[[RequestContext], Loaders] | None = None,
     ) -> RequestContext:
         """Return the context that a shared batch function may have.
 
@@ -171,7 +185,7 @@ class RequestContext:
         Args:
             headers: Those that are the same for all who share the call.
             deadline: The latest of all who share the call.
-            loaders: Of its own, not those of a request.
+            open_loaders: Makes loaders of its own, when they are first needed.
         """
         context = RequestContext(
             deadline=deadline,
@@ -180,21 +194,23 @@ class RequestContext:
             observer=self.observer,
             request_id=self.request_id,
             sources=self._sources,
-            loaders=loaders,
         )
+        context._open_loaders = open_loaders
         context.may_share = self.may_share
         return context
 
-    async def load(self, loader: object, key: object, /, **arguments: Any) -> Any:
+    def load(
+        self, loader: object, key: object, /, **arguments: Any
+    ) -> Coroutine[Any, Any, Any]:
         """Return the row of ``key``, batched with other loads of this request."""
-        return await self.loaders.load(loader, key, arguments)
+        return self.loaders.load(loader, key, arguments)
 
-    async def load_many(
+    def load_many(
         self,
         loader: object,
         keys: Sequence[object],
         /,
         **arguments: Any,
-    ) -> list[Any]:
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Return the rows of ``keys`` in order; a failed key gives its exception."""
-        return await self.loaders.load_many(loader, keys, arguments)
+        return self.loaders.load_many(loader, keys, arguments)

@@ -77,7 +77,10 @@ async def run_plan(
     run = _Run(compiled, context, variables)
     first = [found.index for found in compiled.fetches if not found.waits_for]
     await run.execute(first)
-    return await run.result(names_subgraphs=names_subgraphs)
+    result = await run.result(names_subgraphs=names_subgraphs)
+    if context.has_loaders:
+        context.loaders.forget()  # so that rows go before the answer is encoded
+    return result
 
 
 async def run_event(

@@ -15,12 +15,11 @@ from graphgw.telemetry.events import BatchLoaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
-    from graphgw.context import RequestContext
-    from graphgw.subgraphs.batches import BatchFunction
+    from graphgw.context import Loaders, RequestContext
     from graphgw.subgraphs.loaders import Loader
     from graphgw.types import Deadline, Headers
 
-__all__ = ["LoaderSharing", "SharedLoaderCall", "call_loader", "fail_by_key"]
+__all__ = ["LoaderCall", "LoaderSharing", "call_loader"]
 
 
 class LoaderSharing:
@@ -59,46 +58,72 @@ async def call_loader(
         Exception: What the function raised.
     """
     began = time.perf_counter()
-
-    def report(code: str | None) -> None:
+    try:
+        rows = await loader.function(keys, context, **arguments)
+        if rows.__class__ is not list or len(rows) != len(keys):
+            rows = _check(rows, keys, loader)
+    except Exception as error:
+        code = error.code if isinstance(error, GraphGWError) else InternalError.code
         seconds = time.perf_counter() - began
         context.observer.observe(BatchLoaded(loader.name, len(keys), seconds, code))
-
-    try:
-        rows = _check(await loader.function(keys, context, **arguments), keys, loader)
-    except Exception as error:
-        report(error.code if isinstance(error, GraphGWError) else InternalError.code)
         raise
-    report(None)
+    seconds = time.perf_counter() - began
+    context.observer.observe(BatchLoaded(loader.name, len(keys), seconds))
     return rows
 
 
-def fail_by_key(call: BatchFunction) -> BatchFunction:
-    """Return the function that gives each key the exception that ``call`` raises."""
+class LoaderCall:
+    """A loader with its arguments, as a request calls it; failures become values.
 
-    async def load(keys: list[Any]) -> list[Any]:
-        try:
-            return await call(keys)
-        except Exception as error:  # noqa: BLE001 - each key's value, told later
-            return [error] * len(keys)
+    A shared loader's is also the call that several requests make together.
 
-    return load
+    Args:
+        loader: The loader.
+        arguments: Its keyword arguments.
+        context: The request's.
+        sharing: Joins the calls of shared loaders with those of other requests.
+        frozen: Equal for equal arguments.
+        open_loaders: Makes the loaders of a context that several requests share.
+    """
 
-
-class SharedLoaderCall:
-    """A shared loader with its arguments, as several requests call it together."""
-
-    __slots__ = ("_arguments", "_loader", "_open_context")
+    __slots__ = (
+        "_arguments",
+        "_context",
+        "_frozen",
+        "_loader",
+        "_open_loaders",
+        "_sharing",
+    )
 
     def __init__(
         self,
         loader: Loader[..., Any],
         arguments: Mapping[str, Any],
-        open_context: Callable[[Deadline], RequestContext],
+        context: RequestContext,
+        sharing: LoaderSharing | None,
+        frozen: Hashable,
+        open_loaders: Callable[[RequestContext], Loaders],
     ) -> None:
         self._loader = loader
         self._arguments = arguments
-        self._open_context = open_context
+        self._context = context
+        self._sharing = sharing
+        self._frozen = frozen
+        self._open_loaders = open_loaders
+
+    async def __call__(self, keys: list[Any]) -> list[Any]:
+        """Return rows in key order; each key of a call that failed has its error."""
+        loader, context, sharing = self._loader, self._context, self._sharing
+        try:
+            if not loader.is_shared:
+                return await call_loader(loader, keys, context, self._arguments)
+            if sharing is None or not context.may_share:
+                return await self.run(keys, context.deadline)
+            headers = tuple(sharing.select(context.headers).items())
+            shared = (loader.function, self._frozen, headers)
+            return await sharing.coalescer.run(shared, self, keys, context.deadline)
+        except Exception as error:  # noqa: BLE001 - each key's value, told later
+            return [error] * len(keys)
 
     @property
     def name(self) -> str:
@@ -115,9 +140,13 @@ class SharedLoaderCall:
         return item.__class__, item
 
     async def run(self, items: list[Any], deadline: Deadline) -> list[Any]:
-        """Call the batch function for these keys."""
-        context = self._open_context(deadline)
-        return await call_loader(self._loader, items, context, self._arguments)
+        """Call the batch function for these keys, with nothing that tells who asks."""
+        context, sharing = self._context, self._sharing
+        headers = {} if sharing is None else sharing.select(context.headers)
+        shared = context.without_principal(
+            headers=headers, deadline=deadline, open_loaders=self._open_loaders
+        )
+        return await call_loader(self._loader, items, shared, self._arguments)
 
     async def narrow(
         self, items: list[Any], error: Exception, deadline: Deadline

@@ -5,8 +5,16 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -20,16 +28,11 @@ from typing import (
 
 from graphgw.errors import InternalError
 from graphgw.subgraphs.batches import BatchFunction, BatchLoader
-from graphgw.subgraphs.call_loader import (
-    LoaderSharing,
-    SharedLoaderCall,
-    call_loader,
-    fail_by_key,
-)
+from graphgw.subgraphs.call_loader import LoaderCall, LoaderSharing
 
 if TYPE_CHECKING:
     from graphgw.context import RequestContext
-    from graphgw.types import Deadline, JSONObject
+    from graphgw.types import JSONObject
 
 __all__ = ["FORWARDED", "Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
 
@@ -39,6 +42,7 @@ R = TypeVar("R")
 DEFAULT_MAX_BATCH = 200
 FORWARDED: Final = "\0forwarded"
 """Stands among the arguments of kept rows for the headers that services are sent."""
+_PLAIN: Final = frozenset({str, int, NoneType})
 _NO_RULES: Mapping[object, object] = {}
 
 
@@ -196,17 +200,19 @@ class RequestLoaders:
         loaders._context = context.with_loaders(loaders)
         return loaders._context
 
-    async def load(self, loader: object, key: object, arguments: JSONObject) -> Any:
+    def load(
+        self, loader: object, key: object, arguments: JSONObject
+    ) -> Coroutine[Any, Any, Any]:
         """Return the row of one key; raises what the batch function raised."""
-        return await self._batch(loader, arguments, None).load_row(key)
+        return self._batch(loader, arguments, None).load_row(key)
 
-    async def load_many(
+    def load_many(
         self,
         loader: object,
         keys: Sequence[object],
         arguments: JSONObject,
         rule: object = None,
-    ) -> list[Any]:
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Return rows in key order; a failed key has its exception as value.
 
         Args:
@@ -216,8 +222,7 @@ class RequestLoaders:
             rule: What the cache may do with the rows; without one, that of the
                 loader's entity holds, if there is any.
         """
-        batch = self._batch(loader, arguments, rule)
-        return await batch.load_rows(keys)
+        return self._batch(loader, arguments, rule).load_rows(keys)
 
     def forget(self) -> None:
         """Start anew: every key is asked for again."""
@@ -257,33 +262,14 @@ class RequestLoaders:
     def _call(
         self, loader: Loader[..., Any], arguments: JSONObject, frozen: Hashable
     ) -> BatchFunction:
-        context = self._context
-        if not loader.is_shared:
+        sharing = self._sharing
 
-            async def call_alone(keys: list[Any]) -> list[Any]:
-                return await call_loader(loader, keys, context, arguments)
+        def open_loaders(context: RequestContext) -> RequestLoaders:
+            return RequestLoaders(context, None, sharing)
 
-            return fail_by_key(call_alone)
-        sharing = self._sharing or LoaderSharing()
-        headers = sharing.select(context.headers)
-
-        def open_context(deadline: Deadline) -> RequestContext:
-            loaders = RequestLoaders(context, None, sharing)
-            loaders._context = context.without_principal(
-                headers=headers, deadline=deadline, loaders=loaders
-            )
-            return loaders._context
-
-        call = SharedLoaderCall(loader, arguments, open_context)
-        key = (loader.function, frozen, tuple(headers.items()))
-
-        async def call_together(keys: list[Any]) -> list[Any]:
-            deadline = context.deadline
-            if context.may_share:
-                return await sharing.coalescer.run(key, call, keys, deadline)
-            return await call.run(keys, deadline)
-
-        return fail_by_key(call_together)
+        return LoaderCall(
+            loader, arguments, self._context, sharing, frozen, open_loaders
+        )
 
     def _through_cache(
         self,
@@ -323,6 +309,8 @@ def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _freeze(value: Any) -> Any:
     """Return a hashable stand-in that is equal for equal arguments."""
+    if value.__class__ in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return tuple(sorted((str(k), _freeze(v)) for k, v in value.items()))
     if isinstance(value, list | tuple):

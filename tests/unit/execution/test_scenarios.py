@@ -241,6 +241,9 @@ class Loaders:
     def reset(self):
         self.log.append("reset")
 
+    def forget(self):
+        """Know nothing anyway."""
+
 
 async def test_mutation_fields_run_in_order_with_empty_loaders_for_each():
     loaders = Loaders()
