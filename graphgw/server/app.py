@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import orjson
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from graphgw.server.cache_routes import cache_routes
 from graphgw.server.front import GraphQLFront
 from graphgw.server.graphiql import graphiql_routes
+from graphgw.server.routes import RoutesFront
 from graphgw.telemetry.metrics import METRICS_CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -67,8 +68,18 @@ def create_app(
         routes += graphiql_routes(settings)
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a path is right, or it is not there
-    front = GraphQLFront(gateway, settings, application)
+    routed = RoutesFront(gateway, application, _own_paths(routes))
+    front = GraphQLFront(gateway, settings, routed)
     return front
+
+
+def _own_paths(routes: list[BaseRoute]) -> frozenset[str]:
+    """Return the gateway's paths; those of mounts end in ``/``."""
+    return frozenset(
+        f"{route.path}/" if isinstance(route, Mount) else route.path
+        for route in routes
+        if isinstance(route, Route | Mount)
+    )
 
 
 def _show(metrics: MetricsObserver):  # type: ignore[no-untyped-def]  # noqa: ANN202
