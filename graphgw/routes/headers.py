@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from graphgw.routes.exchange import RawHeaders, RequestHead
 
-__all__ = ["ForwardRules", "forward_answer", "forward_request", "is_identity_header"]
+__all__ = [
+    "ForwardRules",
+    "forward_answer",
+    "forward_request",
+    "is_identity_header",
+    "read_headers",
+]
 
 _HOP_BY_HOP: Final = frozenset(
     (
@@ -98,6 +104,17 @@ class ForwardRules:
         if not self.cookies:
             names |= {b"cookie"}
         return names if self.authorization else names | self.credentials
+
+
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by name; one that came in several lines is one list."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        before = headers.get(name)
+        separator = "; " if name == "cookie" else ", "
+        headers[name] = value if before is None else f"{before}{separator}{value}"
+    return headers
 
 
 def is_identity_header(name: bytes) -> bool:

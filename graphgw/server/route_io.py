@@ -1,0 +1,220 @@
+"""The ASGI ends of an exchange: the body as it comes, the answer as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from graphgw.errors import BadRequestError, GraphGWError, SourceError
+from graphgw.routes.exchange import ClientLeftError
+from graphgw.routes.problem import PROBLEM_TYPE, describe_problem
+from graphgw.server.streaming import STREAMING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+
+    from graphgw.routes.exchange import RawHeaders
+    from graphgw.server.streaming import StreamingProtocol
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+__all__ = ["ASGIBody", "ASGIResponder", "AnswerBrokenError"]
+
+_WATCH_AFTER: Final = 0.02
+"""Seconds after which a running request is watched for a client that left."""
+_NO_LENGTH: Final = frozenset((204, 304))
+_NO_EXTENSIONS: Final[dict[str, Any]] = {}
+
+
+class AnswerBrokenError(GraphGWError):
+    """An answer that has begun cannot be completed."""
+
+    code = "SOURCE_ERROR"
+
+
+class ASGIBody:
+    """Reads a request's body, and notices when the client leaves."""
+
+    __slots__ = (
+        "_connection",
+        "_is_over",
+        "_is_paced",
+        "_over",
+        "_receive",
+        "_task",
+        "_watcher",
+        "client_left",
+        "idle",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, *, has_body: bool) -> None:
+        extensions = scope.get("extensions") or _NO_EXTENSIONS
+        self._connection: StreamingProtocol | None = extensions.get(STREAMING)
+        self._receive = receive
+        self._is_over = not has_body
+        self._over: asyncio.Event | None = None
+        self._is_paced = False
+        self._task: asyncio.Task[Any] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.client_left = False
+        self.idle = 30.0
+        """The longest silence of the client, in seconds."""
+
+    async def read(self) -> bytes:
+        """Return the next piece; nothing at the end.
+
+        Raises:
+            ClientLeftError: The client left before the end.
+            BadRequestError: The body comes too slowly.
+        """
+        while not self._is_over:
+            message = await self._next()
+            if message["type"] == "http.disconnect":
+                self.client_left = True
+                raise ClientLeftError("the client left")
+            if not message.get("more_body", False):
+                self._end()
+            body: bytes = message.get("body", b"")
+            if body:
+                return body
+        return b""
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._over is not None:
+            self._over.set()
+
+    async def _next(self) -> MutableMapping[str, Any]:
+        connection = self._connection
+        if connection is not None:
+            if not self._is_paced:
+                self._is_paced = True
+                connection.pace_body(self.idle)
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self.idle):
+                return await self._receive()
+        except TimeoutError as error:
+            raise BadRequestError("the body came too slowly", status=408) from error
+
+    @contextlib.asynccontextmanager
+    async def watching(self, responder: ASGIResponder) -> AsyncIterator[None]:
+        """Cancel what runs within, once the client leaves.
+
+        The body must be over for that to be seen: before, reading it tells.
+        """
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_WATCH_AFTER, self._watch, responder)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.client_left and self._task is not None:
+                self._task.uncancel()
+            raise
+        finally:
+            timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+                await asyncio.wait([self._watcher])
+
+    def _watch(self, responder: ASGIResponder) -> None:
+        watching = self._watch_client(responder)
+        self._watcher = asyncio.get_running_loop().create_task(watching)
+
+    async def _watch_client(self, responder: ASGIResponder) -> None:
+        if not self._is_over:
+            self._over = asyncio.Event()
+            await self._over.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._task is not None and not responder.is_complete:
+            self.client_left = True
+            self._task.cancel()
+
+
+class ASGIResponder:
+    """Sends an answer; ``added`` headers go with whatever answer it is."""
+
+    __slots__ = (
+        "_connection",
+        "_send",
+        "added",
+        "idle",
+        "is_complete",
+        "is_started",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        extensions = scope.get("extensions") or _NO_EXTENSIONS
+        self._connection: StreamingProtocol | None = extensions.get(STREAMING)
+        self._send = send
+        self.added: tuple[tuple[bytes, bytes], ...] = ()
+        self.idle = 30.0
+        """The longest that nothing may move in an answer, in seconds."""
+        self.is_started = False
+        self.is_complete = False
+        self.status = 0
+
+    async def respond(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        """Answer with a whole body."""
+        raw = [*headers, *self.added]
+        if status not in _NO_LENGTH:
+            raw.append((b"content-length", b"%d" % len(body)))
+        await self._start(status, raw)
+        await self._send({"type": "http.response.body", "body": body})
+        self.is_complete = True
+
+    async def stream(
+        self, status: int, headers: RawHeaders, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Answer piece by piece.
+
+        Raises:
+            AnswerBrokenError: It cannot be completed.
+        """
+        await self._start(status, [*headers, *self.added])
+        loop, idle = asyncio.get_running_loop(), self.idle
+        try:
+            async with asyncio.timeout(idle) as patience:
+                async for chunk in chunks:
+                    await self._send(
+                        {"type": "http.response.body", "body": chunk, "more_body": True}
+                    )
+                    patience.reschedule(loop.time() + idle)
+        except TimeoutError as error:
+            raise AnswerBrokenError("nothing moved for too long") from error
+        except SourceError as error:
+            raise AnswerBrokenError(error.message) from error
+        await self._send({"type": "http.response.body", "body": b""})
+        self.is_complete = True
+
+    async def refuse(
+        self, error: GraphGWError, request_id: str, headers: RawHeaders = ()
+    ) -> None:
+        """Answer with an error as ``application/problem+json``."""
+        problem = describe_problem(error, request_id)
+        kind = (b"content-type", PROBLEM_TYPE.encode())
+        own = (kind, (b"cache-control", b"no-store"), *problem.headers, *headers)
+        await self.respond(problem.status, own, problem.encode())
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.is_started = True
+        self.status = status
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
+
+    def break_off(self) -> None:
+        """End the connection, so that nobody takes a part for the whole.
+
+        Raises:
+            AnswerBrokenError: The server has no other way to be told.
+        """
+        if self._connection is None:
+            raise AnswerBrokenError("the answer broke off")
+        self._connection.break_off()

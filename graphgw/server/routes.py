@@ -1,0 +1,249 @@
+"""Requests at routes: matched, decided on and answered without Starlette.
+
+It stands between the GraphQL front and the Starlette application: what no route
+matches goes on to the latter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from graphgw.errors import BadRequestError, DeadlineExceededError, GraphGWError
+from graphgw.routes.exchange import ClientLeftError, Exchange, RequestHead
+from graphgw.routes.headers import read_headers
+from graphgw.routes.match import NotAllowed
+from graphgw.routes.paths import normalize_path
+from graphgw.routes.problem import describe_problem
+from graphgw.server.route_io import AnswerBrokenError, ASGIBody, ASGIResponder
+from graphgw.telemetry.events import InternalFailure, RouteFinished
+from graphgw.types import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from graphgw.context import RequestContext
+    from graphgw.gateway import Gateway
+    from graphgw.route_targets import OpenRoute
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+__all__ = ["RoutesFront"]
+
+_METHODS: Final = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+)
+_SERVER_ERROR: Final = 500
+_CLIENT_LEFT: Final = 499
+"""What the log says of a request whose client did not wait; nobody is sent it."""
+
+
+class RoutesFront:
+    """Answers requests at routes; hands all others to ``application``.
+
+    Args:
+        gateway: Has the routes.
+        application: Answers what no route matches.
+        own_paths: Paths of the gateway itself, which no route can take away; one
+            that ends in ``/`` stands for all below it.
+    """
+
+    def __init__(
+        self, gateway: Gateway, application: App, own_paths: frozenset[str]
+    ) -> None:
+        self._gateway = gateway
+        self._application = application
+        self._own = frozenset(path for path in own_paths if not path.endswith("/"))
+        self._own_prefixes = tuple(path for path in own_paths if path.endswith("/"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        routes = self._gateway.routes
+        if (
+            not routes.routes
+            or scope["type"] != "http"
+            or scope["path"] in self._own
+            or scope["path"].startswith(self._own_prefixes)
+        ):
+            await self._application(scope, receive, send)
+            return
+        began = time.perf_counter()
+        head = _read_head(scope)
+        request_id = self._gateway.request_id(head.headers)
+        responder = ASGIResponder(scope, send)
+        try:
+            path = normalize_path(head.path)
+            found = routes.find(head.host, path, head.method)
+            if found is None:
+                await self._application(scope, receive, send)
+                return
+            if isinstance(found, NotAllowed) or head.method not in _METHODS:
+                allowed = found.methods if isinstance(found, NotAllowed) else ()
+                await responder.refuse(_not_allowed(head), request_id, _allow(allowed))
+                return
+            if not found.route.settings.allows_encoded_slash:
+                normalize_path(head.path, allows_encoded_slash=False)
+        except BadRequestError as error:
+            await responder.refuse(error, request_id)
+            return
+        head = RequestHead(
+            head.method,
+            path,
+            head.query,
+            found.parameters,
+            head.headers,
+            head.raw_headers,
+            head.scheme,
+            head.peer,
+        )
+        call = _Call(self._gateway, found.route, head, request_id, began)
+        body = ASGIBody(scope, receive, has_body=head.has_body)
+        await call.serve(body, responder)
+
+
+class _Call:
+    """One request at one route."""
+
+    __slots__ = ("_began", "_context", "_gateway", "_head", "_request_id", "_route")
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        route: OpenRoute,
+        head: RequestHead,
+        request_id: str,
+        began: float,
+    ) -> None:
+        self._gateway = gateway
+        self._route = route
+        self._head = head
+        self._request_id = request_id
+        self._began = began
+        self._context: RequestContext | None = None
+
+    async def serve(self, body: ASGIBody, responder: ASGIResponder) -> None:
+        """Answer the request; every failure becomes an answer."""
+        code: str | None = None
+        is_whole = True
+        try:
+            async with body.watching(responder):
+                await self._answer(body, responder)
+            is_whole = responder.is_complete
+        except ClientLeftError:
+            is_whole = False
+        except asyncio.CancelledError:
+            if not body.client_left:
+                raise
+            is_whole = False
+        except AnswerBrokenError as error:
+            is_whole, code = False, error.code
+            responder.break_off()
+        except GraphGWError as error:
+            code = await self._refuse(error, responder)
+            is_whole = responder.is_complete
+        except Exception as error:  # noqa: BLE001 - the outer edge: mask what is ours
+            self._report(error)
+            masked = GraphGWError("Internal server error.")
+            code = await self._refuse(masked, responder)
+            is_whole = responder.is_complete
+        self._finish(responder.status or _CLIENT_LEFT, code, is_whole=is_whole)
+
+    async def _answer(self, body: ASGIBody, responder: ASGIResponder) -> None:
+        gateway, route = self._gateway, self._route
+        settings = route.settings
+        total = settings.timeouts.total
+        seconds = total or max(gateway.settings.deadline, settings.timeouts.first_byte)
+        self._context = context = await gateway.open_route_context(
+            self._head.headers,
+            self._head.peer,
+            self._request_id,
+            Deadline.after(seconds),
+        )
+        verdict = await route.policy.decide(context)
+        responder.added = verdict.headers
+        if verdict.refusal is not None:
+            raise verdict.refusal
+        places = route.places
+        if places is not None:
+            places.enter()
+        try:
+            exchange = Exchange(settings, self._head, context, body, responder)
+            body.idle = responder.idle = settings.timeouts.idle
+            if total is None:
+                await route.handler.handle(exchange)
+            else:
+                await self._within(total, exchange, responder)
+        finally:
+            if places is not None:
+                places.leave()
+
+    async def _within(
+        self, seconds: float, exchange: Exchange, responder: ASGIResponder
+    ) -> None:
+        """Let the whole exchange take no longer than the route allows."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._route.handler.handle(exchange)
+        except TimeoutError as error:
+            message = "the answer took too long"
+            kind = AnswerBrokenError if responder.is_started else DeadlineExceededError
+            raise kind(message) from error
+
+    async def _refuse(self, error: GraphGWError, responder: ASGIResponder) -> str:
+        code: str = getattr(error, "error_code", error.code)
+        if responder.is_started:
+            responder.break_off()
+            return code
+        problem = describe_problem(error, self._request_id)
+        if problem.status == _SERVER_ERROR:
+            self._report(error)
+        await responder.refuse(error, self._request_id)
+        return problem.code
+
+    def _report(self, error: BaseException) -> None:
+        where = f"route {self._route.settings.name}"
+        self._gateway.observer.observe(InternalFailure(self._request_id, where, error))
+
+    def _finish(self, status: int, code: str | None, *, is_whole: bool) -> None:
+        principal = None if self._context is None else self._context.principal
+        self._gateway.observer.observe(
+            RouteFinished(
+                self._request_id,
+                self._route.settings.name,
+                self._head.method,
+                status,
+                time.perf_counter() - self._began,
+                code,
+                is_whole,
+                None if principal is None else principal.subject,
+                self._head.peer if principal is None else principal.ip,
+            )
+        )
+
+
+def _read_head(scope: Scope) -> RequestHead:
+    raw = tuple(scope["headers"])
+    client = scope["client"]
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return RequestHead(
+        scope["method"],
+        path.decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+        {},
+        read_headers(raw),
+        raw,
+        scope["scheme"],
+        client[0] if client else None,
+    )
+
+
+def _not_allowed(head: RequestHead) -> BadRequestError:
+    return BadRequestError(f"{head.method} is not supported here", status=405)
+
+
+def _allow(methods: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"allow", ", ".join(methods).encode()),)
