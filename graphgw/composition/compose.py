@@ -26,7 +26,7 @@ from graphgw.composition.merge_types import (
 )
 from graphgw.composition.merging import Merging
 from graphgw.composition.read_subgraph import read_subgraph
-from graphgw.composition.satisfiability import unsatisfiable_fields
+from graphgw.composition.satisfiability import MAX_PLACES, check_satisfiability
 from graphgw.errors import CompositionError, ConfigurationError
 from graphgw.federation.api_schema import build_schema_of, problems_of_schema
 from graphgw.federation.print_supergraph import print_supergraph
@@ -77,9 +77,15 @@ def compose(subgraphs: Sequence[SubgraphSDL]) -> Composed:
         supergraph = read_supergraph(sdl)
     except ConfigurationError as error:
         raise CompositionError(error.problems) from error
-    problems = [*find_sunset_problems(supergraph), *unsatisfiable_fields(supergraph)]
+    check = check_satisfiability(supergraph)
+    problems = [*find_sunset_problems(supergraph), *check.problems]
     if problems:
         raise CompositionError(problems)
+    if not check.is_complete:
+        findings.hint(
+            f"whether every field can be had was checked at {MAX_PLACES} places of"
+            " the graph, not at all of them"
+        )
     hint_at_protection(supergraph, findings)
     return Composed(supergraph, tuple(findings.hints))
 

@@ -66,7 +66,7 @@ def merge_field(type_name: str, name: str, merging: Merging) -> MergedField | No
             "Define it in one subgraph without @external.",
         )
         return None
-    _check_shareable(resolvers, coordinate, merging)
+    _check_shareable(sources, coordinate, merging)
     ref = join_types([s.field.type for s in resolvers], merging.is_subtype)
     if ref is None:
         stated = ", ".join(
@@ -153,16 +153,24 @@ def _in_graph(
     )
 
 
-def _check_shareable(
-    resolvers: list[_Source], coordinate: str, merging: Merging
-) -> None:
-    """Refuse a field that several subgraphs resolve and not all agree to share."""
+def _check_shareable(sources: list[_Source], coordinate: str, merging: Merging) -> None:
+    """Refuse a field that several subgraphs resolve and not all agree to share.
+
+    Who provides a field on some path resolves it there, although it is external.
+    """
     type_name, _, name = coordinate.partition(".")
     candidates = [
         source
-        for source in resolvers
+        for source in sources
+        if source.is_resolver
         if source.owner.kind == "object" or source.owner.is_interface_object
         if not _is_given_up(source, coordinate, merging)
+    ]
+    providers = [
+        source
+        for source in sources
+        if source.field.is_external and source.owner.kind == "object"
+        if (type_name, name) in source.subgraph.provided
     ]
     selfish = [
         source.subgraph.name
@@ -170,10 +178,13 @@ def _check_shareable(
         if not source.field.is_shareable
         and (type_name, name) not in source.subgraph.key_fields
     ]
-    if len(candidates) > 1 and selfish:
+    if len(candidates) + len(providers) > 1 and selfish:
+        names = quoted(source.subgraph.name for source in candidates)
+        also = [source.subgraph.name for source in providers]
+        provided = f", provided by {quoted(also)}" if also else ""
         merging.findings.problem(
-            f"it is resolved by {quoted(s.subgraph.name for s in candidates)}, and not"
-            f" @shareable in {quoted(selfish)}",
+            f"it is resolved by {names}{provided}, and not @shareable in"
+            f" {quoted(selfish)}",
             coordinate,
             "Mark it @shareable in all of them, or keep it in one.",
         )

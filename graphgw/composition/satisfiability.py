@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from graphgw.planning.paths import Path, Place
     from graphgw.planning.query_graph import Edge, Entry, Node
 
-__all__ = ["unsatisfiable_fields"]
+__all__ = ["MAX_PLACES", "Satisfiability", "check_satisfiability"]
 
-_MAX_PLACES: Final = 20_000
+MAX_PLACES: Final = 20_000
 """Places looked at under one set of labels; what lies beyond is taken on trust."""
 
 _MAX_LABELS: Final = 8
@@ -49,11 +49,26 @@ class _Way(NamedTuple):
         return f"{self.text}.{name}" if not self.braces else f"{self.text} {name}"
 
 
-def unsatisfiable_fields(supergraph: Supergraph) -> list[Problem]:
-    """Return the first field of each type that some way leads to in vain.
+class Satisfiability(NamedTuple):
+    """What a check found."""
+
+    problems: list[Problem]
+    """The first field of each type that some way leads to in vain."""
+    is_complete: bool
+    """Whether every place was looked at."""
+
+
+def check_satisfiability(
+    supergraph: Supergraph, *, max_places: int = MAX_PLACES
+) -> Satisfiability:
+    """Look for fields that some way leads to in vain.
 
     Progressive overrides are looked at with all labels active, with none, and with
     each of them alone.
+
+    Args:
+        supergraph: What was composed.
+        max_places: The most places to look at under one set of labels.
     """
     labels = sorted(
         {
@@ -67,10 +82,11 @@ def unsatisfiable_fields(supergraph: Supergraph) -> list[Problem]:
     sets = [frozenset[str](), frozenset(labels)]
     sets += [frozenset((label,)) for label in labels[:_MAX_LABELS]]
     found: dict[str, Problem] = {}
+    is_complete = True
     for active in dict.fromkeys(sets):
         check = _Check(QueryGraph(supergraph, active), found)
-        check.run()
-    return list(found.values())
+        is_complete = check.run(max_places) and is_complete
+    return Satisfiability(list(found.values()), is_complete)
 
 
 class _Check:
@@ -84,16 +100,18 @@ class _Check:
         self._seen: set[object] = set()
         self._todo: deque[_Way] = deque()
 
-    def run(self) -> None:
+    def run(self, max_places: int) -> bool:
+        """Walk; tell whether the walk came to its end."""
         for name in self._supergraph.root_types.values():
             if name in self._supergraph.api_schema.type_map:
                 root = Slot(self._graph, None, name, ("", ()), 0, 0, "")
                 for graph_id in sorted(self._supergraph.types[name].graphs):
                     root.place.add_root(self._graph.node(name, graph_id))
                 self._todo.append(_Way(root.place, name, 0))
-        while self._todo and len(self._seen) < _MAX_PLACES:
+        while self._todo and len(self._seen) < max_places:
             way = self._todo.popleft()
             self._fields(way)
+        return not self._todo
 
     def _fields(self, way: _Way) -> None:
         """Look at what can be selected on a place: fields of objects."""

@@ -135,3 +135,5 @@ class Subgraph:
     """Fields (type, field) that keys, requirements, provisions or contexts name."""
     key_fields: frozenset[tuple[str, str]] = frozenset()
     """Fields (type, field) that keys name."""
+    provided: frozenset[tuple[str, str]] = frozenset()
+    """Fields (type, field) that ``@provides`` names."""

@@ -27,8 +27,9 @@ __all__ = [
 def with_usage(subgraph: Subgraph) -> Subgraph:
     """Fill in which fields are used by federation itself."""
     key_fields = frozenset(_key_fields(subgraph))
-    others = frozenset(_other_fields(subgraph))
-    return replace(subgraph, key_fields=key_fields, used=key_fields | others)
+    provided = frozenset(_provided_fields(subgraph))
+    used = key_fields | provided | frozenset(_other_fields(subgraph))
+    return replace(subgraph, key_fields=key_fields, provided=provided, used=used)
 
 
 def settle_externals(subgraph: Subgraph) -> Subgraph:
@@ -91,11 +92,16 @@ def _key_fields(subgraph: Subgraph) -> Iterator[tuple[str, str]]:
             yield from _named(name, key.fields, subgraph)
 
 
+def _provided_fields(subgraph: Subgraph) -> Iterator[tuple[str, str]]:
+    for definition in subgraph.types.values():
+        for field in definition.fields.values():
+            yield from _named(field.type.named_type, field.provides, subgraph)
+
+
 def _other_fields(subgraph: Subgraph) -> Iterator[tuple[str, str]]:
     for name, definition in subgraph.types.items():
         for field in definition.fields.values():
             yield from _named(name, field.requires, subgraph)
-            yield from _named(field.type.named_type, field.provides, subgraph)
             for argument in field.context_arguments:
                 try:
                     found = list(context_selections(argument, subgraph))

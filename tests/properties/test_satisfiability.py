@@ -9,7 +9,7 @@ import pytest
 from support.graphs import FakeGraph
 from support.random_supergraph import RandomSupergraph
 
-from graphgw.composition.satisfiability import unsatisfiable_fields
+from graphgw.composition.satisfiability import check_satisfiability
 from graphgw.errors import InvalidDocumentError, LimitError, PlanningError
 from graphgw.federation.read_supergraph import read_supergraph
 
@@ -42,7 +42,7 @@ def prepared(graph, query):
 def test_the_check_and_the_planner_agree(seed: int):
     made, graph = broken_graph(seed)
 
-    problems = unsatisfiable_fields(graph.supergraph)
+    problems = check_satisfiability(graph.supergraph).problems
 
     for problem in problems:
         way, _, _ = problem.message.partition(" cannot be resolved")
@@ -61,4 +61,4 @@ def test_the_check_and_the_planner_agree(seed: int):
 def test_supergraphs_that_answer_everything_have_no_problems(seed: int):
     supergraph = read_supergraph(RandomSupergraph(seed).supergraph_sdl())
 
-    assert unsatisfiable_fields(supergraph) == []
+    assert check_satisfiability(supergraph).problems == []

@@ -3,7 +3,7 @@
 import pytest
 
 from graphgw.composition.compose import compose
-from graphgw.composition.satisfiability import unsatisfiable_fields
+from graphgw.composition.satisfiability import check_satisfiability
 from graphgw.composition.subgraph import SubgraphSDL
 from graphgw.errors import CompositionError
 from graphgw.federation.read_supergraph import read_supergraph
@@ -193,4 +193,13 @@ def test_types_that_lead_to_themselves_are_looked_at_once():
         a=sdl, b='type User @key(fields: "id") { id: ID! best: User }'
     ).supergraph
 
-    assert unsatisfiable_fields(read_supergraph(supergraph.sdl)) == []
+    assert check_satisfiability(read_supergraph(supergraph.sdl)).problems == []
+
+
+def test_a_check_that_stops_early_says_so():
+    supergraph = composed(
+        a="type Query { one: One } type One { two: Two } type Two { id: ID }"
+    ).supergraph
+
+    assert check_satisfiability(supergraph).is_complete
+    assert not check_satisfiability(supergraph, max_places=1).is_complete
