@@ -96,6 +96,8 @@ class ServiceSettings:
     """gRPC only; servers disconnect clients that ping more often than they like."""
     has_health_check: bool = False
     """gRPC only: whether addresses are asked for their health, and left out."""
+    grpc_client: Literal["native", "grpcio"] = "native"
+    """What makes gRPC calls; streams and health checks are always grpcio's."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Headers or metadata sent with each call."""
     forward_headers: tuple[str, ...] = ()

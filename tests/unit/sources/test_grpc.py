@@ -59,12 +59,13 @@ async def backend():
         yield running
 
 
-@pytest.fixture
-async def make_service(backend, clock):
+@pytest.fixture(params=["native", "grpcio"])
+async def make_service(backend, clock, request):
     made = []
 
     def make(**options):
         options.setdefault("addresses", (backend.address,))
+        options.setdefault("grpc_client", request.param)
         settings = ServiceSettings(name="order", kind="grpc", **options)
         guard = Guard(settings, clock=clock, sleep=clock.sleep, draw=lambda: 0.5)
         made.append(GRPCService(settings, clock=clock, guard=guard))

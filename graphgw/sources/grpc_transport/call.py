@@ -1,0 +1,72 @@
+"""One call under way, as its connection sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphgw.sources.grpc_transport.answers import PREFIX_SIZE
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from graphgw.errors import SourceError
+    from graphgw.sources.grpc_transport.answers import Head
+    from graphgw.types import Deadline
+
+__all__ = ["Call"]
+
+
+class Call:
+    """A call, what is still to be sent of it, and what came back so far."""
+
+    __slots__ = (
+        "answer",
+        "block",
+        "data",
+        "deadline",
+        "head",
+        "message",
+        "size",
+        "started_at",
+        "stream_id",
+        "unsent",
+        "window",
+    )
+
+    def __init__(
+        self,
+        block: bytes,
+        message: bytes,
+        deadline: Deadline,
+        answer: asyncio.Future[bytes],
+    ) -> None:
+        self.block = block
+        self.message = message
+        self.deadline = deadline
+        self.answer = answer
+        self.started_at = 0.0
+        self.stream_id = 0
+        self.unsent: memoryview | None = None
+        """The rest of the request that no window has had room for."""
+        self.window = 0
+        """How much more of the request the service takes now."""
+        self.head: Head | None = None
+        self.data: bytes | bytearray = b""
+        self.size = -1
+        """The length of the answer with its prefix, as that says; -1 before."""
+
+    def take(self, data: bytes) -> None:
+        """Add a part of the answer."""
+        if not self.data:
+            self.data = data
+        elif isinstance(self.data, bytearray):
+            self.data += data
+        else:
+            self.data = bytearray(self.data) + data
+        if self.size < 0 and len(self.data) >= PREFIX_SIZE:
+            self.size = PREFIX_SIZE + int.from_bytes(self.data[1:PREFIX_SIZE], "big")
+
+    def fail(self, error: SourceError) -> None:
+        """Settle the call with an error, unless it is settled."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
