@@ -350,8 +350,18 @@ class Gateway:
         peer: str | None = None,
         principal: Principal | None = None,
         allows_mutation: bool = True,
+        answers_json: bool = False,
     ) -> GraphQLResponse:
-        """Authenticate and answer one request; failures become answers."""
+        """Authenticate and answer one request; failures become answers.
+
+        Args:
+            request: The client's.
+            headers: Lower-case header names and values.
+            peer: The address at the other end of the connection.
+            principal: Who asks; without it, who ``headers`` prove.
+            allows_mutation: Whether a mutation may run.
+            answers_json: Whether the answer is sent as plain ``application/json``.
+        """
         began = time.perf_counter()
         request_id = self.request_id(headers)
         try:
@@ -367,7 +377,13 @@ class Gateway:
             return response
         # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
-        return await serve(snapshot, request, context, allows_mutation=allows_mutation)
+        return await serve(
+            snapshot,
+            request,
+            context,
+            allows_mutation=allows_mutation,
+            answers_json=answers_json,
+        )
 
     async def open_route_context(
         self,

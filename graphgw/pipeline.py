@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from graphgw.errors import BadRequestError, GraphGWError, PersistedQueryNotFoundError
-from graphgw.execution.response import GraphQLResponse, refuse
+from graphgw.execution.response import GraphQLResponse, as_plain_json, refuse
 from graphgw.execution.run import run_plan
 from graphgw.policies.decision import ALLOWED, Outcome
 from graphgw.snapshot import PlanKey
@@ -41,10 +41,18 @@ async def serve(
     context: RequestContext,
     *,
     allows_mutation: bool = True,
+    answers_json: bool = False,
 ) -> GraphQLResponse:
     """Answer one query or mutation; every failure becomes an answer.
 
     Emits one ``OperationFinished`` event. Only cancellation passes through.
+
+    Args:
+        snapshot: What to serve from.
+        request: The client's.
+        context: The request's.
+        allows_mutation: Whether a mutation may run.
+        answers_json: Whether the answer is sent as plain ``application/json``.
     """
     began = time.perf_counter()
     operation: Operation | None = None
@@ -68,6 +76,8 @@ async def serve(
     except Exception as error:  # noqa: BLE001 - the outer edge: mask what is ours
         _report(context, error)
         response = refuse(GraphGWError("Internal server error."))
+    if answers_json and response.errors:
+        response = as_plain_json(response)
     context.observer.observe(
         OperationFinished(
             request_id=context.request_id,

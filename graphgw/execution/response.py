@@ -5,8 +5,8 @@ See https://spec.graphql.org/draft/#sec-Response-Format.
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from graphgw.errors import Location
     from graphgw.types import JSONObject
 
-__all__ = ["GraphQLResponse", "refuse"]
+__all__ = ["GraphQLResponse", "as_plain_json", "refuse"]
 
-_SERIALIZE = orjson.OPT_NON_STR_KEYS
+_SERIALIZE: Final = orjson.OPT_NON_STR_KEYS
+_BAD_REQUEST: Final = 400
+_WELL_FORMED_CODES: Final = frozenset(
+    {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"}
+)
 
 
 @record
@@ -79,6 +83,19 @@ def refuse(error: GraphGWError) -> GraphQLResponse:
         status=getattr(error, "http_status", status),
         has_data=isinstance(error, PlanningError),
     )
+
+
+def as_plain_json(response: GraphQLResponse) -> GraphQLResponse:
+    """Return the answer as a client that accepts ``application/json`` must get it.
+
+    Its status is 200 where the HTTP request was well formed.
+    See https://graphql.github.io/graphql-over-http/draft/#sec-application-json
+    """
+    if response.status == _BAD_REQUEST and _WELL_FORMED_CODES.issuperset(
+        response.error_codes
+    ):
+        return replace(response, status=200)
+    return response
 
 
 def _entries(error: GraphGWError) -> Iterable[JSONObject]:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from graphgw.server.protocol import GuardedProtocol
-
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-__all__ = ["unless_client_leaves", "unless_connection_is_lost"]
+__all__ = ["unless_client_leaves"]
 
 Answer = TypeVar("Answer")
 
@@ -20,29 +18,13 @@ _WATCH_AFTER = 0.02
 """Seconds after which a running request is watched for a client that left."""
 
 
-async def unless_connection_is_lost(
-    handled: Awaitable[Answer], connection: GuardedProtocol
-) -> Answer | None:
-    """Await the answer; ``None`` when the client left and it was given up.
-
-    The server's own protocol tells of the loss, so that watching costs nothing.
-    """
-    task = _current_task()
-    connection.when_lost = task.cancel
-    try:
-        return await handled
-    except asyncio.CancelledError:
-        if connection.is_lost and task.uncancel() == 0:
-            return None
-        raise
-    finally:
-        connection.when_lost = None
-
-
 async def unless_client_leaves(
     handled: Awaitable[Answer], receive: Receive
 ) -> Answer | None:
-    """Do the same under any ASGI server: wait for ``http.disconnect`` beside it."""
+    """Await the answer; ``None`` when the client left and it was given up.
+
+    It waits for ``http.disconnect`` beside the answer, under any ASGI server.
+    """
     task = _current_task()
     watch = _ClientWatch(task, receive)
     timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, watch.start)

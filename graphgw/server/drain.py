@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from graphgw.server.protocol import TICK_SECONDS, GuardedProtocol, guarded_protocol
+from graphgw.server.direct import direct_protocol
+from graphgw.server.protocol import TICK_SECONDS, GuardedProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -61,7 +62,7 @@ class DrainingServer(uvicorn.Server):
         self._is_wanted = is_wanted
         self._reconfiguration = reconfiguration
         self._delay = settings.shutdown_delay
-        self._protocol = guarded_protocol(settings)
+        self._protocol = direct_protocol(settings, front)
         self._requests = 0
         self._last_used = -math.inf
         super().__init__(

@@ -17,17 +17,11 @@ __all__ = [
     "JSON_TYPE",
     "check_content",
     "choose_media_type",
-    "http_status",
     "prefers_html",
 ]
 
 JSON_TYPE: Final = "application/json"
 GRAPHQL_RESPONSE: Final = "application/graphql-response+json"
-
-_WELL_FORMED_CODES: Final = frozenset(
-    {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"}
-)
-_BAD_REQUEST: Final = 400
 
 
 def choose_media_type(accept: str | None) -> str | None:
@@ -104,14 +98,3 @@ def _check_content_type(content_type: str | None) -> None:
         key, _, value = parameter.partition("=")
         if key.strip() == "charset" and value.strip(" \"'") not in {"utf-8", "utf8"}:
             raise BadRequestError("the charset must be utf-8", status=415)
-
-
-def http_status(status: int, codes: tuple[str, ...], media_type: str) -> int:
-    """Return the status to send: JSON clients get 200 for a well-formed request."""
-    if (
-        status == _BAD_REQUEST
-        and media_type == JSON_TYPE
-        and _WELL_FORMED_CODES.issuperset(codes)
-    ):
-        return 200
-    return status

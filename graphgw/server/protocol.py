@@ -2,8 +2,7 @@
 
 What it adds: a head (request line and headers) has a size and a time, a body has a
 time; a request that two servers may read in two ways is refused and its connection
-closed; a client that leaves is told of at once; and while the server drains, every
-answer closes its connection.
+closed; and while the server drains, every answer closes its connection.
 
 There are no timers for single requests: the server calls ``tick`` on each connection
 twice a second.
@@ -11,54 +10,64 @@ twice a second.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from graphgw.config.settings import ServerSettings
 
-__all__ = ["CONNECTION", "TICK_SECONDS", "GuardedProtocol", "guarded_protocol"]
+__all__ = ["KEEPS_TIME", "TICK_SECONDS", "ConnectionLimits", "GuardedProtocol"]
 
-CONNECTION: Final = "graphgw.connection"
-"""The ASGI extension under which the application finds its ``GuardedProtocol``."""
+KEEPS_TIME: Final = "graphgw.keeps_time"
+"""The ASGI extension by which the application knows that bodies are timed here."""
 
 TICK_SECONDS: Final = 0.5
-_LINGER_SECONDS: Final = 2.0
+_LINGER_TICKS: Final = round(2.0 / TICK_SECONDS)
 _DISCARDED_BYTES: Final = 16 * 1024 * 1024
 _NEVER: Final = 0
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """One connection. Subclasses made by ``guarded_protocol`` carry the settings."""
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What a client may send, and the time that it has, in ticks."""
 
-    max_head_bytes: ClassVar[int]
-    head_ticks: ClassVar[int]
-    body_ticks: ClassVar[int]
-    idle_ticks: ClassVar[int]
-    linger_ticks: ClassVar[int]
+    max_head_bytes: int
+    head_ticks: int
+    body_ticks: int
+    idle_ticks: int
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> ConnectionLimits:
+        """Return the limits that a server's settings name."""
+        return cls(
+            settings.max_header_bytes,
+            _ticks(settings.header_timeout),
+            _ticks(settings.body_timeout),
+            _ticks(settings.keep_alive),
+        )
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection; a subclass for each server names its limits."""
+
+    limits: ClassVar[ConnectionLimits]
 
     is_draining = False
     """Set on the class of a server that is stopping."""
 
-    _usual: ClassVar[list[tuple[bytes, bytes]] | None] = None
-    _usual_lines: ClassVar[bytes] = b""
+    _extensions: ClassVar[dict[str, dict[str, Any]]] = {KEEPS_TIME: {}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.when_lost: Callable[[], object] | None = None
-        """Called once, when the client leaves before its answer is complete."""
-        self.is_lost = False
         self._ticks = 0
-        self._ticks_left = self.head_ticks
-        self._extensions = {CONNECTION: self}
+        self._ticks_left = self.limits.head_ticks
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
@@ -88,9 +97,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_in_head:
             if heads == self._heads and not was_in_body:
                 self._head_bytes += len(data)
-            if self._head_bytes > self.max_head_bytes:
+            if self._head_bytes > self.limits.max_head_bytes:
                 self._refuse(431, "the headers are too large")
-        elif was_in_body and self.cycle.response_complete:
+        elif was_in_body and self._running() is None:
             self._discarded += len(data)
             if self._discarded > _DISCARDED_BYTES:
                 self.transport.abort()
@@ -100,7 +109,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_head = True
         self._head_bytes = 0
-        self._ticks, self._ticks_left = 0, self.head_ticks
+        self._ticks, self._ticks_left = 0, self.limits.head_ticks
 
     def on_headers_complete(self) -> None:
         """Refuse an ambiguous head, else start the request."""
@@ -110,17 +119,21 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError(self._problem)
         self._is_in_head = False
         self._is_in_body = True
-        self._ticks, self._ticks_left = 0, self.body_ticks
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours
-        super().on_headers_complete()
+        self._ticks, self._ticks_left = 0, self.limits.body_ticks
+        self._open_request()
         if self.is_draining:
             self.drain()
 
+    def _open_request(self) -> None:
+        """Call the application: the head is there, and it is sound."""
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours
+        super().on_headers_complete()
+
     def _find_problem(self) -> tuple[int, str] | None:
         headers = self.headers
-        if self._head_bytes + self._chunk_bytes > self.max_head_bytes:
+        if self._head_bytes + self._chunk_bytes > self.limits.max_head_bytes:
             size = len(self.url) + sum(len(n) + len(v) + 4 for n, v in headers)
-            if size > self.max_head_bytes:
+            if size > self.limits.max_head_bytes:
                 return 431, "the headers are too large"
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() == "1.1"):
@@ -134,7 +147,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._ticks_left = _NEVER
             super().on_message_complete()
         else:
-            self._ticks, self._ticks_left = 0, self.idle_ticks
+            self._ticks, self._ticks_left = 0, self.limits.idle_ticks
             self._discarded = 0
 
     def _running(self) -> RequestResponseCycle | None:
@@ -163,7 +176,7 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self._is_refused = True
         self._is_in_head = self._is_in_body = False
-        self._ticks, self._ticks_left = 0, self.linger_ticks
+        self._ticks, self._ticks_left = 0, _LINGER_TICKS
         if not self.transport.is_closing():
             self.transport.write(_refusal(status, message))
             if self.transport.can_write_eof():
@@ -190,103 +203,29 @@ class GuardedProtocol(HttpToolsProtocol):
             what = "headers" if self._is_in_head else "body"
             self._refuse(408, f"the {what} came too slowly")
 
-    # The application's side
-
-    def take_body(self) -> bytes | None:
-        """Return the body of the request, if all of it is here."""
-        cycle = self._running()
-        if cycle is None or cycle.more_body or self.pipeline:
-            return None
-        self.flow.resume_reading()
-        body, cycle.body = bytes(cycle.body), bytearray()
-        return body
-
-    def answer(
-        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> bool:
-        """Send a whole answer at once: quicker than message by message.
-
-        Args:
-            status: The HTTP status.
-            headers: With a content-length, without ``connection``.
-            body: All of it.
-
-        Returns:
-            Whether it was sent; if not, the answer must go the usual way.
-        """
-        cycle = self._running()
-        if cycle is None or cycle.response_started or self.pipeline:
-            return False
-        if (
-            cycle.disconnected
-            or self.flow.write_paused
-            or cycle.scope["method"] == "HEAD"
-        ):
-            return False
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
-            return False  # a header that would become two
-        if cycle.waiting_for_100_continue:  # the body will not come
-            cycle.keep_alive = False
-        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        head = self._usual_head(status)
-        self.transport.write(b"".join((head, lines, end, body)))
-        cycle.response_started = cycle.response_complete = True
-        if not cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
-        return True
-
-    def _usual_head(self, status: int) -> bytes:
-        """Return the status line and the headers of every answer."""
-        usual = self.server_state.default_headers
-        if self._usual is not usual:
-            GuardedProtocol._usual = usual  # a new list every second
-            GuardedProtocol._usual_lines = b"".join(
-                [b"%b: %b\r\n" % header for header in usual]
-            )
-        return STATUS_LINE[status] + self._usual_lines
+    # The end
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or start one that came early."""
         self.server_state.total_requests += 1
-        self.when_lost = None
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif not (self._is_in_body or self._is_in_head):
-            self._ticks, self._ticks_left = 0, self.idle_ticks
+            self._ticks, self._ticks_left = 0, self.limits.idle_ticks
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the application that its client left."""
+        """Stop the clock, and tell the application that its client left."""
         super().connection_lost(exc)
         self._ticks_left = _NEVER
-        self.is_lost = True
-        self._extensions.clear()
-        when_lost, self.when_lost = self.when_lost, None
-        if when_lost is not None:
-            when_lost()
 
     def drain(self) -> None:
         """Make the answer in progress the connection's last."""
         cycle = self._running()
         if cycle is not None:
             cycle.keep_alive = False
-
-
-def guarded_protocol(settings: ServerSettings) -> type[GuardedProtocol]:
-    """Return the protocol class of one server, with its limits."""
-
-    class Configured(GuardedProtocol):
-        max_head_bytes = settings.max_header_bytes
-        head_ticks = _ticks(settings.header_timeout)
-        body_ticks = _ticks(settings.body_timeout)
-        idle_ticks = _ticks(settings.keep_alive)
-        linger_ticks = _ticks(_LINGER_SECONDS)
-
-    return Configured
 
 
 def _ticks(seconds: float) -> int:

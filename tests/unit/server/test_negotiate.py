@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphgw.server.negotiate import (
-    GRAPHQL_RESPONSE,
-    JSON_TYPE,
-    choose_media_type,
-    http_status,
-    prefers_html,
-)
+from graphgw.server.negotiate import JSON_TYPE, choose_media_type, prefers_html
 
 
 @pytest.mark.parametrize(
@@ -29,10 +23,3 @@ def test_only_browsers_prefer_html(accept, expected):
 @pytest.mark.parametrize("quality", ["nan", "inf", "-1", "1e9", "", "x"])
 def test_a_wrong_quality_is_no_failure(quality):
     assert choose_media_type(f"{JSON_TYPE};q={quality}") in {JSON_TYPE, None}
-
-
-def test_a_json_client_gets_400_for_what_is_no_request():
-    assert http_status(400, ("BAD_REQUEST",), JSON_TYPE) == 400
-    assert http_status(400, ("BAD_USER_INPUT",), JSON_TYPE) == 200
-    assert http_status(400, ("BAD_USER_INPUT",), GRAPHQL_RESPONSE) == 400
-    assert http_status(401, ("UNAUTHENTICATED",), JSON_TYPE) == 401

@@ -1,0 +1,203 @@
+"""GraphQL over HTTP, whoever carries the bytes: from a head and a body to an answer.
+
+See https://graphql.github.io/graphql-over-http/draft/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from graphgw.errors import BadRequestError, BodyTooLargeError
+from graphgw.operations.request import parse_graphql_parameters, parse_graphql_request
+from graphgw.server.csrf import is_forged
+from graphgw.server.entity_tags import revalidate
+from graphgw.server.negotiate import JSON_TYPE, check_content, choose_media_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from graphgw.config.settings import ServerSettings
+    from graphgw.errors import GraphGWError
+    from graphgw.execution.response import GraphQLResponse
+    from graphgw.gateway import Gateway
+    from graphgw.operations.operation import GraphQLRequest
+    from graphgw.types import Headers
+
+    RawHeaders = Sequence[tuple[bytes, bytes]]
+
+__all__ = ["Answer", "GraphQLHTTP", "RequestHead", "may_change", "read_headers"]
+
+_OK: Final = 200
+_ENDS: Final = (b"\r", b"\n", b"\0")
+_METHOD_NOT_ALLOWED: Final = 405
+_NOT_ACCEPTABLE: Final = "accept must allow application/graphql-response+json or JSON"
+_FORGED: Final = (
+    "a page of another site sent this request; send JSON, or the"
+    " header apollo-require-preflight"
+)
+
+
+class Answer(NamedTuple):
+    """What is sent: ``headers`` have a content-length, and no ``connection``."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What one request line and its headers come to; the same bytes, the same head.
+
+    ``problem`` is why the request is refused whatever its body says, ``usual`` the
+    first header of each answer.
+    """
+
+    method: str
+    headers: Headers = field(repr=False)
+    media_type: str
+    problem: GraphGWError | None
+    usual: tuple[bytes, bytes]
+    cross_origin: tuple[tuple[bytes, bytes], ...]
+
+
+class GraphQLHTTP:
+    """Reads requests, has the gateway answer them, and writes what it answered."""
+
+    def __init__(self, gateway: Gateway, settings: ServerSettings) -> None:
+        self._gateway = gateway
+        self._origins = frozenset(settings.allowed_origins)
+        self._max_body_bytes = settings.max_body_bytes
+
+    def read_head(self, method: str, raw: RawHeaders) -> RequestHead:
+        """Return what a head asks for, or why it is refused."""
+        headers = read_headers(raw)
+        media_type = choose_media_type(headers.get("accept"))
+        problem: GraphGWError | None = None
+        try:
+            self._check(method, media_type, headers)
+        except (BadRequestError, BodyTooLargeError) as error:
+            problem = error
+        media_type = media_type or JSON_TYPE
+        return RequestHead(
+            method,
+            headers,
+            media_type,
+            problem,
+            (b"content-type", f"{media_type}; charset=utf-8".encode()),
+            self.cross_origin(headers),
+        )
+
+    def _check(self, method: str, media_type: str | None, headers: Headers) -> None:
+        if method not in {"POST", "GET"}:
+            message = f"{method} is not supported"
+            raise BadRequestError(message, status=_METHOD_NOT_ALLOWED)
+        if media_type is None:
+            raise BadRequestError(_NOT_ACCEPTABLE, status=406)
+        if is_forged(headers, self._origins):
+            raise BadRequestError(_FORGED, status=403)
+        if method == "POST":
+            check_content(headers)
+            declared = headers.get("content-length", "0")
+            if not declared.isdecimal() or int(declared[:20]) > self._max_body_bytes:
+                raise self.too_large()
+
+    def too_large(self) -> BodyTooLargeError:
+        """Return the refusal of a body that is larger than allowed."""
+        return BodyTooLargeError(
+            f"the body is larger than {self._max_body_bytes} bytes"
+        )
+
+    def read_request(self, head: RequestHead, content: bytes) -> GraphQLRequest:
+        """Read the operation that is asked for.
+
+        Args:
+            head: The request's.
+            content: The body of a POST, the query string of a GET.
+
+        Raises:
+            GraphGWError: It is refused for its head, or cannot be read.
+        """
+        if head.problem is not None:
+            raise head.problem
+        if head.method == "POST":
+            return parse_graphql_request(content)
+        return parse_graphql_parameters(
+            dict(parse_qsl(content.decode("latin-1"), keep_blank_values=True))
+        )
+
+    async def answer(
+        self, head: RequestHead, request: GraphQLRequest, peer: str | None
+    ) -> Answer:
+        """Have the gateway answer; ``peer`` is the address at the other end."""
+        response = await self._gateway.handle(
+            request,
+            head.headers,
+            peer=peer,
+            allows_mutation=head.method == "POST",
+            answers_json=head.media_type == JSON_TYPE,
+        )
+        return self.encode(head, response)
+
+    def refuse(self, head: RequestHead, error: GraphGWError) -> Answer:
+        """Answer, and report, what never became a request."""
+        return self.encode(head, self._gateway.refuse(error, head.headers))
+
+    def encode(self, head: RequestHead, response: GraphQLResponse) -> Answer:
+        """Return what is sent of a response."""
+        body = response.encode()
+        headers = [head.usual, (b"content-length", b"%d" % len(body))]
+        if response.status == _METHOD_NOT_ALLOWED:
+            headers.append((b"allow", b"GET, POST"))
+        if response.headers:
+            headers += _encode_headers(response.headers)
+        headers += head.cross_origin
+        answer = Answer(response.status, headers, body)
+        if head.method == "GET" and response.status == _OK and not response.errors:
+            return Answer(*revalidate(answer, head.headers))
+        return answer
+
+    def cross_origin(self, headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers that tell a browser whose pages may read the answer."""
+        if not self._origins:
+            return ()
+        origin = headers.get("origin")
+        vary = (b"vary", b"Origin")
+        if origin not in self._origins and "*" not in self._origins:
+            return (vary,)
+        allowed = (origin or "*").encode("latin-1")
+        return (vary, (b"access-control-allow-origin", allowed))
+
+
+def may_change(request: GraphQLRequest) -> bool:
+    """Tell whether a request may be a mutation.
+
+    One that is runs to its end also when nobody waits for it any more.
+    """
+    return request.query is None or "mutation" in request.query
+
+
+def _encode_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:
+    """Return headers as bytes, without what would end a line and begin another."""
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    return [
+        pair for pair in raw if not any(end in part for part in pair for end in _ENDS)
+    ]
+
+
+def read_headers(raw: RawHeaders) -> dict[str, str]:
+    """Return headers by name; one that came in several lines is one list."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    return headers if len(headers) == len(raw) else _join_headers(raw)
+
+
+def _join_headers(raw: RawHeaders) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        before = headers.get(name)
+        separator = "; " if name == "cookie" else ", "
+        headers[name] = value if before is None else f"{before}{separator}{value}"
+    return headers
