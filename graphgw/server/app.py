@@ -68,18 +68,16 @@ def create_app(
         routes += graphiql_routes(settings)
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a path is right, or it is not there
-    routed = RoutesFront(gateway, application, _own_paths(routes))
+    routed = RoutesFront(gateway, application, *_own_paths(routes))
     front = GraphQLFront(gateway, settings, routed)
     return front
 
 
-def _own_paths(routes: list[BaseRoute]) -> frozenset[str]:
-    """Return the gateway's paths; those of mounts end in ``/``."""
-    return frozenset(
-        f"{route.path}/" if isinstance(route, Mount) else route.path
-        for route in routes
-        if isinstance(route, Route | Mount)
-    )
+def _own_paths(routes: list[BaseRoute]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the gateway's paths, and what its other paths begin with."""
+    paths = (route.path for route in routes if isinstance(route, Route))
+    mounts = (f"{route.path}/" for route in routes if isinstance(route, Mount))
+    return frozenset(paths), tuple(mounts)
 
 
 def _show(metrics: MetricsObserver):  # type: ignore[no-untyped-def]  # noqa: ANN202
