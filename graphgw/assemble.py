@@ -24,6 +24,7 @@ from graphgw.subgraphs.remote.fetch_sdl import fetch_sdl
 from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
 from graphgw.subgraphs.standalone import StandaloneSubgraph
 from graphgw.types import Deadline
+from graphgw.variants import add_variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -82,7 +83,7 @@ async def assemble(
 
     def build() -> Snapshot:
         policies = PolicySet(supergraph, settings.auth, _shared_out(settings), store)
-        return Snapshot(
+        snapshot = Snapshot(
             supergraph,
             {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},
             policies=policies,
@@ -92,6 +93,8 @@ async def assemble(
             exposes_plans=settings.exposes_plans,
             names_subgraphs=settings.includes_subgraph_in_errors,
         )
+        add_variants(snapshot, settings)
+        return snapshot
 
     return await _build(build)
 

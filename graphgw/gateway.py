@@ -100,6 +100,8 @@ class Gateway:
         self._sdl: str | None = None
         self.routes: Routes = NO_ROUTES
         """The routes of the current configuration."""
+        self.variant_paths: Mapping[str, str] = _variant_paths(self.settings)
+        """The variants of the current configuration by their paths."""
         self._following: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()  # reloads take turns; no request ever waits
@@ -214,6 +216,7 @@ class Gateway:
         old_settings, self.settings = self.settings, settings
         self._snapshot, self._sdl = snapshot, sdl
         self.routes = routes
+        self.variant_paths = _variant_paths(settings)
         self.observer.observe(SnapshotSwapped(snapshot.supergraph.hash))
         if old_remote.by_name:
             self._retire(old_remote.aclose, old_settings)
@@ -329,6 +332,7 @@ class Gateway:
         *,
         headers: Headers | None = None,
         principal: Principal | None = None,
+        variant: str | None = None,
     ) -> GraphQLResponse:
         """Answer one operation in process, as if a client had sent it.
 
@@ -338,9 +342,12 @@ class Gateway:
             operation_name: Which operation of the document.
             headers: Lower-case header names and values.
             principal: Who asks; without it, who ``headers`` prove.
+            variant: The variant of the graph that is asked.
         """
         request = GraphQLRequest(query, operation_name, variables or {})
-        return await self.handle(request, headers or {}, principal=principal)
+        return await self.handle(
+            request, headers or {}, principal=principal, variant=variant
+        )
 
     async def handle(
         self,
@@ -351,6 +358,7 @@ class Gateway:
         principal: Principal | None = None,
         allows_mutation: bool = True,
         answers_json: bool = False,
+        variant: str | None = None,
     ) -> GraphQLResponse:
         """Authenticate and answer one request; failures become answers.
 
@@ -361,6 +369,8 @@ class Gateway:
             principal: Who asks; without it, who ``headers`` prove.
             allows_mutation: Whether a mutation may run.
             answers_json: Whether the answer is sent as plain ``application/json``.
+            variant: The variant whose path is asked; ``None`` at the main path,
+                where a header or an API key may choose one.
         """
         began = time.perf_counter()
         request_id = self.request_id(headers)
@@ -369,6 +379,8 @@ class Gateway:
                 authenticator = self._open_resources.authenticator
                 principal = await authenticator.authenticate(headers, peer)
             snapshot = self.snapshot
+            if snapshot.variants or variant or principal.variant is not None:
+                snapshot = snapshot.choose(variant, headers, principal, self.observer)
         except ConfigurationError:
             raise
         except GraphGWError as error:
@@ -377,13 +389,17 @@ class Gateway:
             return response
         # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
-        return await serve(
+        response = await serve(
             snapshot,
             request,
             context,
             allows_mutation=allows_mutation,
             answers_json=answers_json,
         )
+        if snapshot.answer_headers:
+            marked = response.headers + snapshot.answer_headers
+            response = replace(response, headers=marked)
+        return response
 
     async def open_route_context(
         self,
@@ -502,6 +518,14 @@ def _read_client(headers: Headers) -> ClientInfo:
         if name is None and version is None:
             return UNKNOWN_CLIENT
     return ClientInfo(name, version)
+
+
+def _variant_paths(settings: Settings) -> Mapping[str, str]:
+    return {
+        variant.graphql_path: variant.name
+        for variant in settings.variants
+        if variant.graphql_path != settings.server.path and settings.alone is None
+    }
 
 
 def _open_source(settings: Settings) -> SDLSource | None:

@@ -91,6 +91,7 @@ async def serve(
             error_codes=response.error_codes if response.errors else (),
             fetches=response.fetches,
             had_plan=response.had_plan,
+            variant=snapshot.variant_name,
             subject=context.principal.subject,
             ip=context.principal.ip,
         )
@@ -182,7 +183,7 @@ async def _run(
     headers = (
         decision.headers
         + result.headers
-        + snapshot.policies.response_headers(
+        + snapshot.cache_headers(
             operation, has_errors=bool(errors), principal=context.principal
         )
     )

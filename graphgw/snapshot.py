@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from graphgw.errors import BadRequestError
 from graphgw.execution.arrange_rows import arrange_rows
 from graphgw.execution.compile import compile_plan
 from graphgw.operations.budget import Budget
@@ -17,6 +20,8 @@ from graphgw.operations.validate import prepare_document
 from graphgw.operations.variables import build_variable_coercion, read_conditions
 from graphgw.planning.planner import Planner
 from graphgw.planning.print_plan import print_plan
+from graphgw.policies.response_cache_control import cap_max_age
+from graphgw.policies.variants import choose_variant
 from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
 
 if TYPE_CHECKING:
@@ -32,8 +37,10 @@ if TYPE_CHECKING:
     from graphgw.planning.settings import PlanningSettings
     from graphgw.policies.decision import RowRule
     from graphgw.policies.policy_set import PolicySet
+    from graphgw.policies.variants import VariantPolicy
     from graphgw.subgraphs.protocol import Subgraph
-    from graphgw.types import Headers, JSONObject
+    from graphgw.telemetry.observer import Observer
+    from graphgw.types import Headers, JSONObject, Principal
 
 __all__ = ["PlanKey", "PreparedDocument", "ShownPlan", "Snapshot"]
 
@@ -44,6 +51,7 @@ _PLAN_BYTES = 128 * 1024 * 1024
 _BYTES_PER_SELECTION = 2000
 _BYTES_PER_CHARACTER = 300
 _PLAN_HEADER = "apollo-expose-query-plan"
+_NO_VARIANTS: Mapping[str, Snapshot] = MappingProxyType({})
 _NO_LABELS: frozenset[str] = frozenset()
 _PERCENT = re.compile(r"percent\((\d{1,3}(?:\.\d{1,8})?)\)")
 
@@ -116,17 +124,123 @@ class Snapshot:
         """What may be kept of entity loaders' rows, by the loader's function."""
         self.planner = Planner(supergraph, planning)
         self.max_errors = limits.errors
+        self.variant: VariantPolicy | None = None
+        """The variant that this is a view for; ``None`` for the whole graph."""
+        self.variant_name: str | None = None
+        self.variants: Mapping[str, Snapshot] = _NO_VARIANTS
+        """The views of all variants by name."""
+        self.variant_header: str | None = None
+        self.answer_headers: tuple[tuple[str, str], ...] = ()
+        """Headers that stand on every answer."""
+        self._default: Snapshot = self
         self._limits = limits
         self._exposes_plans = exposes_plans
         self.names_subgraphs = names_subgraphs
         self._seconds = limits.preparation_seconds
         self._worker = worker
+        self._open_caches()
+
+    def _open_caches(self) -> None:
         self._documents: BoundedCache[tuple[str, str | None], PreparedDocument] = (
             BoundedCache(max_entries=_DOCUMENTS, max_bytes=_DOCUMENT_BYTES)
         )
         self._plans: BoundedCache[PlanKey, CompiledPlan] = BoundedCache(
             max_entries=_PLANS, max_bytes=_PLAN_BYTES
         )
+
+    def view(
+        self, variant: VariantPolicy, contract: Supergraph, limits: LimitSettings
+    ) -> Snapshot:
+        """Return the same snapshot as the clients of a variant see it.
+
+        It has an API schema, documents and plans of its own, and shares the rest.
+
+        Args:
+            variant: Who may use it, and what its answers tell.
+            contract: This snapshot's supergraph, with the variant's API schema.
+            limits: Those of its documents.
+        """
+        view = copy.copy(self)
+        view.narrow(variant, contract, limits)
+        return view
+
+    def narrow(
+        self, variant: VariantPolicy, contract: Supergraph, limits: LimitSettings
+    ) -> None:
+        """Become the view of a variant; for a copy that serves nobody yet."""
+        self.variant = variant
+        self.variant_name = variant.name
+        self.supergraph = contract
+        self.max_errors = limits.errors
+        self._limits = limits
+        self._seconds = limits.preparation_seconds
+        self._open_caches()
+
+    def adopt_variants(
+        self,
+        views: Mapping[str, Snapshot],
+        header: str | None,
+        default: str | None = None,
+    ) -> None:
+        """Take the views of the variants.
+
+        Args:
+            views: The views by name.
+            header: The name of the header by which clients choose one.
+            default: The variant that serves where none is chosen.
+        """
+        self.variants = views
+        for view in (self, *views.values()):
+            if view.variant is not None:
+                view.answer_headers = view.variant.headers
+            if header is not None:
+                view.answer_headers += (("vary", header.lower()),)
+        self.variant_header = None if header is None else header.lower()
+        self._default = self if default is None else views[default]
+
+    def choose(
+        self,
+        at_path: str | None,
+        headers: Headers,
+        principal: Principal,
+        observer: Observer,
+    ) -> Snapshot:
+        """Return what serves a request: the view of its variant, or all.
+
+        Args:
+            at_path: The variant whose path was asked.
+            headers: Those of the request.
+            principal: Who asks.
+            observer: Is told of what a shadow rule would have refused.
+
+        Raises:
+            RequestError: There is no such variant, it is gone, or the caller may
+                not use it.
+        """
+        if at_path is not None and at_path not in self.variants:
+            raise BadRequestError("there is no graph here", status=404)
+        name = choose_variant(
+            at_path,
+            headers,
+            principal,
+            known=self.variants,
+            header=self.variant_header,
+        )
+        chosen = self._default if name is None else self.variants[name]
+        if chosen.variant is not None:
+            chosen.variant.check(principal, observer)
+        return chosen
+
+    def cache_headers(
+        self, operation: Operation, *, has_errors: bool, principal: Principal
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the headers that say how long an answer may be kept."""
+        headers = self.policies.response_headers(
+            operation, has_errors=has_errors, principal=principal
+        )
+        if self.variant is None or self.variant.max_age is None:
+            return headers
+        return cap_max_age(headers, self.variant.max_age)
 
     def find_document(
         self, text: str, operation_name: str | None
@@ -143,15 +257,26 @@ class Snapshot:
             RequestError: The document is wrong or larger than a limit allows.
         """
         key = (text, operation_name)
+        shows_schema = self.variant is None or self.variant.has_introspection
 
         def read() -> PreparedDocument:
             budget = Budget(self._seconds)
             schema = self.supergraph.api_schema
             document = prepare_document(
-                text, operation_name, schema, self._limits, budget
+                text,
+                operation_name,
+                schema,
+                self._limits,
+                budget,
+                hide_suggestions=not shows_schema,
+                allow_introspection=shows_schema,
             )
             return PreparedDocument(
-                document, build_variable_coercion(document, schema), {}
+                document,
+                build_variable_coercion(
+                    document, schema, hide_suggestions=not shows_schema
+                ),
+                {},
             )
 
         prepared = await self._worker.run(("document", self, key), read)

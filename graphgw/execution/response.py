@@ -16,6 +16,7 @@ from graphgw.errors import (
     InvalidDocumentError,
     PlanningError,
     RequestError,
+    VariantSunsetError,
 )
 from graphgw.types import record
 
@@ -128,6 +129,8 @@ def _headers(error: GraphGWError) -> tuple[tuple[str, str], ...]:
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         return (("retry-after", str(max(1, -int(-retry_after // 1)))),)
+    if isinstance(error, VariantSunsetError):
+        return error.headers
     if getattr(error, "status", None) == 401:  # noqa: PLR2004 - HTTP's own number
         return (("www-authenticate", "Bearer"),)
     return ()

@@ -8,6 +8,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     ValidationRule,
     specified_rules,
     validate,
@@ -41,6 +42,7 @@ def prepare_document(
     budget: Budget,
     *,
     hide_suggestions: bool = False,
+    allow_introspection: bool = True,
 ) -> Document:
     """Parse, limit and validate a document and choose its operation.
 
@@ -52,6 +54,7 @@ def prepare_document(
         budget: CPU time for all of it.
         hide_suggestions: Whether messages may name fields and types that the
             client did not ("Did you mean ...?").
+        allow_introspection: Whether clients may ask for the schema.
 
     Raises:
         LimitError: The document is larger than a limit allows.
@@ -69,6 +72,7 @@ def prepare_document(
         budget,
         max_errors=limits.errors,
         hide_suggestions=hide_suggestions,
+        allow_introspection=allow_introspection,
     )
     if errors:
         raise InvalidDocumentError([readable_error(error) for error in errors])
@@ -89,13 +93,15 @@ def validate_document(
     *,
     max_errors: int,
     hide_suggestions: bool = False,
+    allow_introspection: bool = True,
 ) -> list[GraphQLError]:
     """Return what the specification forbids, at most ``max_errors`` of it.
 
     The verdict is graphql-core's; whether fields can be merged is looked at last,
     by a check of our own whose time does not grow with the square of the document.
     """
-    errors = validate(schema, node, _RULES, max_errors, hide_suggestions)
+    rules = _RULES if allow_introspection else _RULES_WITHOUT_SCHEMA
+    errors = validate(schema, node, rules, max_errors, hide_suggestions)
     budget.check()
     if not errors:
         errors = find_conflicts(node, schema, budget, max_errors=max_errors)
@@ -120,3 +126,4 @@ _RULES: Final = (
     *(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule),
     ReservedAliasesRule,
 )
+_RULES_WITHOUT_SCHEMA: Final = (*_RULES, NoSchemaIntrospectionCustomRule)

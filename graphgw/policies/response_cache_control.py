@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +18,27 @@ if TYPE_CHECKING:
     from graphgw.federation.supergraph import AppliedDirective, Supergraph
     from graphgw.operations.operation import Operation
 
-__all__ = ["ResponseCacheControl", "compute_cache_control"]
+__all__ = ["ResponseCacheControl", "cap_max_age", "compute_cache_control"]
 
 NO_STORE: Final = (("cache-control", "no-store"),)
+
+_MAX_AGE: Final = re.compile(r"max-age=(\d+)")
+
+
+def cap_max_age(
+    headers: tuple[tuple[str, str], ...], seconds: int
+) -> tuple[tuple[str, str], ...]:
+    """Return an answer's headers with no longer ``max-age`` than this."""
+    if seconds == 0 and headers:
+        return NO_STORE
+
+    def cap(found: re.Match[str]) -> str:
+        return f"max-age={min(int(found[1]), seconds)}"
+
+    return tuple(
+        (name, _MAX_AGE.sub(cap, value) if name == "cache-control" else value)
+        for name, value in headers
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class OperationFinished:
     error_codes: tuple[str, ...] = ()
     fetches: int = 0
     had_plan: bool | None = None
+    variant: str | None = None
     subject: str | None = field(default=None, repr=False)
     ip: str | None = field(default=None, repr=False)
 

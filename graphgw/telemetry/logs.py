@@ -83,6 +83,8 @@ class LogObserver:
             "request_id": event.request_id,
             "fingerprint": event.fingerprint,
         }
+        if event.variant is not None:
+            fields["variant"] = event.variant
         if event.client_name is not None:
             fields["client"] = event.client_name
             fields["client_version"] = event.client_version

@@ -92,6 +92,13 @@ class MetricsObserver:
         self._operations = counter(
             "operations", "Operations answered.", "kind", "status"
         )
+        self._variants = counter(
+            "variant_operations",
+            "Operations answered by a variant of the graph.",
+            "variant",
+            "kind",
+            "status",
+        )
         self._operation_seconds = histogram(
             "operation_seconds", "Time to answer an operation.", _SECONDS, "kind"
         )
@@ -183,6 +190,8 @@ class MetricsObserver:
         children[1](event.seconds)
         for code in event.error_codes:
             self._errors(code).inc()
+        if event.variant is not None:
+            self._variants(event.variant, event.kind, str(event.status)).inc()
 
     def _find_answered(self, event: OperationFinished) -> _Answered:
         """Find what to count for such an answer, once for all like it."""
