@@ -18,6 +18,8 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from graphgw.server.streaming import STREAMING
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -71,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = False
         self._is_refused = False
+        self._is_paced = False
         self._head_bytes = 0
         self._chunk_bytes = 0
         self._heads = 0
@@ -85,6 +88,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         heads, was_in_body = self._heads, self._is_in_body
         self._chunk_bytes = len(data)
+        if self._is_paced:
+            self._ticks = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -120,14 +125,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = True
         self._ticks, self._ticks_left = 0, self.limits.body_ticks
+        self._is_paced = False
         self._open_request()
         if self.is_draining:
             self.drain()
 
     def _open_request(self) -> None:
         """Call the application: the head is there, and it is sound."""
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # ours
+        self.scope["extensions"] = {**self._extensions, STREAMING: self}  # type: ignore[typeddict-item]  # ours
         super().on_headers_complete()
+        self.headers = list(self.headers)  # what comes now are trailers: dropped
 
     def _find_problem(self) -> tuple[int, str] | None:
         headers = self.headers
@@ -188,7 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def tick(self) -> None:
         """Let time pass; end the connection when its time is up."""
-        if self._ticks_left == _NEVER:
+        if self._ticks_left == _NEVER or (self._is_paced and self.flow.read_paused):
             return
         self._ticks += 1
         if self._ticks > self._ticks_left:
@@ -202,6 +209,24 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             what = "headers" if self._is_in_head else "body"
             self._refuse(408, f"the {what} came too slowly")
+
+    # Streams
+
+    def pace_body(self, seconds: float) -> None:
+        """Bound each silence of the client's body, instead of all of its time.
+
+        While nobody reads, the client is not late.
+        """
+        if self._is_in_body:
+            self._is_paced = True
+            self._ticks, self._ticks_left = 0, _ticks(seconds)
+
+    def break_off(self) -> None:
+        """Close at once; what was begun is not completed."""
+        cycle = self._running()
+        if cycle is not None:
+            cycle.disconnected = True
+        self.transport.abort()
 
     # The end
 
