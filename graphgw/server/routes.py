@@ -48,17 +48,21 @@ class RoutesFront:
     Args:
         gateway: Has the routes.
         application: Answers what no route matches.
-        own_paths: Paths of the gateway itself, which no route can take away; one
-            that ends in ``/`` stands for all below it.
+        own_paths: Paths of the gateway itself, which no route can take away.
+        own_prefixes: What more of its paths begin with.
     """
 
     def __init__(
-        self, gateway: Gateway, application: App, own_paths: frozenset[str]
+        self,
+        gateway: Gateway,
+        application: App,
+        own_paths: frozenset[str],
+        own_prefixes: tuple[str, ...] = (),
     ) -> None:
         self._gateway = gateway
         self._application = application
-        self._own = frozenset(path for path in own_paths if not path.endswith("/"))
-        self._own_prefixes = tuple(path for path in own_paths if path.endswith("/"))
+        self._own = own_paths
+        self._own_prefixes = own_prefixes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
