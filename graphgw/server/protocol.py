@@ -132,7 +132,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _open_request(self) -> None:
         """Call the application: the head is there, and it is sound."""
-        self.scope["extensions"] = {**self._extensions, STREAMING: self}  # type: ignore[typeddict-item]  # ours
+        extensions: dict[str, Any] = {**self._extensions, STREAMING: self}
+        self.scope["extensions"] = extensions
         super().on_headers_complete()
         self.headers = list(self.headers)  # what comes now are trailers: dropped
 
@@ -145,6 +146,9 @@ class GuardedProtocol(HttpToolsProtocol):
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             return 400, "there must be one host header"
+        codings = [value for name, value in headers if name == b"transfer-encoding"]
+        if codings and (len(codings) > 1 or codings[0].lower() != b"chunked"):
+            return 400, "the transfer encoding is unknown"
         return None
 
     def on_message_complete(self) -> None:
