@@ -47,13 +47,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back."""
-        return time.monotonic()
-
-    def time(self) -> float:
-        """Return seconds since the Unix epoch."""
-        return time.time()
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
 
 SYSTEM_CLOCK: Final = SystemClock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from graphgw.errors import SourceDisconnectedError, SourceTimeoutError
 from graphgw.sources.sharers import Sharers
@@ -14,36 +14,53 @@ if TYPE_CHECKING:
     from graphgw.sources.sharers import Outcome
     from graphgw.types import Deadline
 
-__all__ = ["Flights"]
+__all__ = ["BegunCall", "Flight", "Flights", "Solo"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class BegunCall(Protocol[T_co]):
+    """A call that was begun by somebody who will not bring it to its end."""
+
+    async def __call__(self, deadline: Deadline) -> T_co:
+        """Bring it to its end; make it anew if it is called once more."""
+        ...
+
+    def abandon(self) -> None:
+        """Undo what was begun, if nobody has gone on with it."""
+        ...
 
 
 class Flights(Generic[T]):
     """Lets reads join the one that is under way with the same key.
 
-    The call belongs to nobody: it has until the latest deadline of those who wait,
-    and is cancelled when the last of them is gone. What comes of it is shared, a
-    failure too. ``separate`` keeps reads from joining those that began earlier:
-    after a write they might be stale.
+    A call that others joined belongs to nobody: it has until the latest deadline of
+    those who wait, and is cancelled when the last of them is gone. What comes of it is
+    shared, a failure too. ``separate`` keeps reads from joining those that began
+    earlier: after a write they might be stale.
+
+    ``run`` makes the call in a task of its own. One that can change hands while it is
+    under way is cheaper to begin alone: ``depart`` says so, ``arrive`` that it is over,
+    and a task goes on with it only from when ``find`` lets another join.
     """
 
-    __slots__ = ("_generation", "source", "under_way")
+    __slots__ = ("source", "under_way")
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.under_way: dict[Hashable, _Flight[T]] = {}
-        self._generation = 0
+        self.under_way: dict[Hashable, Flight[T] | Solo[T]] = {}
 
     def separate(self) -> None:
         """Keep later reads apart from those under way."""
-        self._generation += 1
+        self.under_way = {}
 
     async def run(
         self,
         key: Hashable,
         deadline: Deadline,
         call: Callable[[Deadline], Awaitable[T]],
+        abandon: Callable[[], None] | None = None,
     ) -> T:
         """Return what ``call`` returns, or what another's equal call does.
 
@@ -51,21 +68,71 @@ class Flights(Generic[T]):
             key: Everything that is sent.
             deadline: Until when this read waits.
             call: Makes the call; the deadline that it gets may move on meanwhile.
+            abandon: Is called if nobody waits any more before the call is made.
 
         Raises:
             SourceError: The call failed, or the deadline passed while waiting.
         """
-        full_key = (self._generation, key)
-        flight = self.under_way.get(full_key)
+        flight = self.find(key)
         if flight is None:
-            flight = _Flight(self, full_key, deadline)
-            self.under_way[full_key] = flight
-            loop = asyncio.get_running_loop()
-            flight.task = loop.create_task(flight.fly(call))
+            flight = Flight(self, key, deadline)
+            flight.launch(call, abandon)
         return await flight.wait(flight.join(deadline))
 
+    def find(self, key: Hashable) -> Flight[T] | None:
+        """Return the flight that a read may join now."""
+        found = self.under_way.get(key)
+        if not isinstance(found, Solo):
+            return found
+        if found.seat.done():
+            # The answer is there; it may be older than this read.
+            return None
+        flight = found.flight = Flight(self, key, found.deadline)
+        flight.adopt(found.seat, found.deadline)
+        call = found.hand_over(flight.deadline)
+        flight.launch(call, call.abandon)
+        return flight
 
-class _Flight(Sharers[T]):
+    def depart(self, key: Hashable, solo: Solo[T]) -> None:
+        """Let others join a read that goes alone so far."""
+        self.under_way[key] = solo
+
+    def arrive(self, key: Hashable, solo: Solo[T]) -> None:
+        """Let nobody join it any more."""
+        if self.under_way.get(key) is solo:
+            del self.under_way[key]
+
+
+class Solo(Generic[T]):
+    """A read under way that nobody has joined.
+
+    Its maker awaits ``seat``, a future. Once there is a ``flight`` the outcome comes
+    from there: ``flight.wait(seat)`` returns or raises it.
+    """
+
+    __slots__ = ("deadline", "flight", "hand_over", "seat")
+
+    def __init__(
+        self,
+        seat: asyncio.Future[Any],
+        deadline: Deadline,
+        hand_over: Callable[[Deadline], BegunCall[T]],
+    ) -> None:
+        """Take what is needed for others to join.
+
+        Args:
+            seat: What its maker awaits.
+            deadline: Until when its maker waits.
+            hand_over: Returns the call as it is, to be brought to its end until this
+                deadline; from then on nothing but the flight settles ``seat``.
+        """
+        self.seat = seat
+        self.deadline = deadline
+        self.hand_over = hand_over
+        self.flight: Flight[T] | None = None
+
+
+class Flight(Sharers[T]):
     """One call, and who waits for it."""
 
     __slots__ = ("_flights", "_key")
@@ -74,6 +141,18 @@ class _Flight(Sharers[T]):
         super().__init__(deadline)
         self._flights = flights
         self._key = key
+
+    def launch(
+        self,
+        call: Callable[[Deadline], Awaitable[T]],
+        abandon: Callable[[], None] | None,
+    ) -> None:
+        """Make the call, and let others join."""
+        self._flights.under_way[self._key] = self
+        task = asyncio.get_running_loop().create_task(self._fly(call))
+        if abandon is not None:
+            task.add_done_callback(lambda _: abandon())
+        self.task = task
 
     def close(self) -> None:
         """Let later reads make a call of their own."""
@@ -87,7 +166,7 @@ class _Flight(Sharers[T]):
             f'service "{source}" did not answer in time', source=source
         )
 
-    async def fly(self, call: Callable[[Deadline], Awaitable[T]]) -> None:
+    async def _fly(self, call: Callable[[Deadline], Awaitable[T]]) -> None:
         """Make the call and tell those who wait.
 
         It is made again if time ran out that was the first one's, and others have

@@ -119,11 +119,65 @@ class Guard:
                 source=self._settings.name,
             )
         self.budget.earn()
+        ticket = self.breaker.admit()
+        if not ticket:
+            self.places.leave()
+            raise self._left_alone()
+        return await self.conduct(
+            ticket,
+            attempt,
+            endpoint=endpoint,
+            deadline=deadline,
+            observer=observer,
+            is_idempotent=is_idempotent,
+        )
+
+    def begin(self) -> int:
+        """Take a place for a call that is made at once, and return its ticket.
+
+        It goes back with ``succeed``, ``abandon`` or ``conduct``. It is 0, and no
+        place taken, where ``run`` would refuse.
+        """
+        if not self.places.enter():
+            return 0
+        ticket = self.breaker.admit()
+        if ticket:
+            self.budget.earn()
+        else:
+            self.places.leave()
+        return ticket
+
+    def succeed(self, ticket: int) -> None:
+        """Settle a call that went well at its first attempt."""
+        self.breaker.succeed(ticket)
+        self.places.grow()
+        self.places.leave()
+
+    def abandon(self, ticket: int) -> None:
+        """Settle a call whose outcome says nothing about the service."""
+        self.breaker.release(ticket)
+        self.places.leave()
+
+    async def conduct(
+        self,
+        ticket: int,
+        attempt: Callable[[], Awaitable[tuple[str, T]]],
+        *,
+        endpoint: str,
+        deadline: Deadline,
+        observer: Observer = NO_OBSERVER,
+        is_idempotent: bool = False,
+        started: float | None = None,
+    ) -> T:
+        """Make a call that has its place already; see ``run``.
+
+        ``started`` is when its first attempt began, if that was before.
+        """
         number = 1
-        error: SourceError | None = None
+        if started is None:
+            started = self._clock.monotonic()
         try:
-            while ticket := self.breaker.admit():
-                started = self._clock.monotonic()
+            while True:
                 status = _CANCELLED
                 try:
                     status, answer = await attempt()
@@ -147,23 +201,29 @@ class Guard:
                                 self._settings.name, endpoint, seconds, status, number
                             )
                         )
-                if not is_idempotent:
-                    raise error
-                wait = self._plan_retry(error, number, deadline)
+                wait = (
+                    self._plan_retry(error, number, deadline) if is_idempotent else None
+                )
                 if wait is None:
                     raise error
                 await self._sleep(wait)
+                ticket = self.breaker.admit()
+                if not ticket:
+                    raise error
                 number += 1
+                started = self._clock.monotonic()
         finally:
             self.places.leave()
-        raise error or SourceUnreachableError(
-            f"{self._label} is left alone for a while: it kept failing",
-            source=self._settings.name,
-        )
 
     @property
     def _label(self) -> str:
         return f'service "{self._settings.name}"'
+
+    def _left_alone(self) -> SourceUnreachableError:
+        return SourceUnreachableError(
+            f"{self._label} is left alone for a while: it kept failing",
+            source=self._settings.name,
+        )
 
     def _plan_retry(
         self, error: SourceError, number: int, deadline: Deadline

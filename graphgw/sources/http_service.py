@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import email.utils
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from graphgw.errors import (
-    SourceBadAnswerError,
-    SourceError,
-    SourceRateLimitedError,
-)
 from graphgw.sources.deadlines import shorten
-from graphgw.sources.flights import Flights
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
+from graphgw.sources.http_answers import RAISE, AnswerReader, is_refusal
+from graphgw.sources.http_caller import HTTPCall, HTTPCaller
+from graphgw.sources.http_transport.origins import encode_headers, is_clean, split_url
 from graphgw.sources.http_transport.settings import read_transport_settings
 from graphgw.sources.http_transport.stream import StreamTransport
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.urls import build_query, expand_template
-from graphgw.types import SYSTEM_CLOCK
+from graphgw.types import SYSTEM_CLOCK, record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from graphgw.context import RequestContext
     from graphgw.sources.protocol import HTTPResponse, Transport
     from graphgw.sources.settings import ServiceSettings
     from graphgw.sources.urls import Params
-    from graphgw.types import JSON, Clock, Deadline
+    from graphgw.types import JSON, Clock
 
 __all__ = ["RAISE", "HTTPService"]
 
-RAISE: Final[Any] = object()
-"""The value of ``missing`` that makes a 404 an error."""
-
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
-_NO_CONTENT: Final = frozenset({204, 205})
-_OK: Final = 200
-_NOT_FOUND: Final = 404
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
-_DETAIL_BYTES: Final = 16 * 1024
+_MOST_PATHS: Final = 1000
+
+
+@record
+class _Path:
+    """What is known of a path as resolvers write it."""
+
+    endpoint: str
+    is_clean: bool
 
 
 class HTTPService:
@@ -55,13 +51,18 @@ class HTTPService:
 
     __slots__ = (
         "_base",
-        "_clock",
+        "_caller",
         "_fixed_headers",
-        "_flights",
+        "_fixed_lines",
         "_forward",
+        "_name",
+        "_origin",
         "_own_headers",
+        "_paths",
+        "_read_json",
+        "_reader",
+        "_root",
         "_streams",
-        "_transport",
         "guard",
         "settings",
     )
@@ -76,16 +77,21 @@ class HTTPService:
     ) -> None:
         self.settings = settings
         self.guard = guard or Guard(settings, clock=clock)
-        self._clock = clock
-        self._transport = transport
+        self._name = settings.name
+        self._caller = HTTPCaller(settings, transport, self.guard, clock)
+        self._reader = AnswerReader(settings.name, clock)
+        self._read_json = self._reader.read_json
         self._streams: StreamTransport | None = None
-        self._flights: Flights[HTTPResponse] = Flights(settings.name)
         self._base = settings.url.rstrip("/")
+        self._origin = split_url(self._base)[0]
+        self._root = self._base.removeprefix(self._origin)
         self._own_headers = tuple(
             (name.lower(), value) for name, value in settings.headers
         )
         self._fixed_headers = (("accept", "application/json"), *self._own_headers)
+        self._fixed_lines = ""
         self._forward = tuple(name.lower() for name in settings.forward_headers)
+        self._paths: dict[str, _Path] = {}
 
     async def get(
         self,
@@ -98,14 +104,38 @@ class HTTPService:
         missing: Any = RAISE,
     ) -> JSON:
         """Read JSON; see ``request``."""
-        return await self.request(
-            "GET",
-            path,
-            context,
-            params=params,
-            values=values,
-            headers=headers,
-            missing=missing,
+        known = self._paths.get(path) or self._learn(path)
+        suffix = expand_template(path, values) if values else path
+        if params and (query := build_query(params)):
+            suffix = f"{suffix}{'&' if '?' in suffix else '?'}{query}"
+        pairs, lines = self._fixed_headers, self._fixed_lines
+        if not lines or self._forward or headers:
+            pairs, lines = self._build_headers(context, headers)
+        url = f"{self._base}{suffix}"
+        read, key = self._read_json, None
+        if missing is not RAISE:
+            read = partial(read, missing=missing)
+        if context.may_share:
+            key = (url, lines, missing is RAISE)
+        return await self._caller.call(
+            HTTPCall(
+                HTTPRequest(
+                    "GET",
+                    url,
+                    shorten(context.deadline, self.settings.timeout),
+                    pairs,
+                    b"",
+                    self._name,
+                    is_idempotent=True,
+                    endpoint=known.endpoint,
+                    observer=context.observer,
+                ),
+                context.request_id,
+                read,
+                f"{self._root}{suffix}" if known.is_clean else None,
+                lines,
+                key,
+            )
         )
 
     async def request(
@@ -140,52 +170,38 @@ class HTTPService:
         Raises:
             SourceError: The call failed; ``status`` tells what the service said.
         """
-        settings = self.settings
-        url = self._build_url(path, params, values)
-        deadline = shorten(context.deadline, settings.timeout)
-        shared = self._build_headers(context, headers, has_body=json is not None)
-        own = self._identify(context)
+        if method == "GET" and json is None:
+            return await self.get(
+                path,
+                context,
+                params=params,
+                values=values,
+                headers=headers,
+                missing=missing,
+            )
+        url = self._base + (expand_template(path, values) if values else path)
+        if params and (query := build_query(params)):
+            url += ("&" if "?" in url else "?") + query
+        pairs, lines = self._build_headers(context, headers, has_body=json is not None)
         body = b"" if json is None else orjson.dumps(json)
-        is_idempotent = method in _SAFE_METHODS
-        answers: list[JSON] = []
-
-        async def attempt(deadline: Deadline) -> tuple[str, HTTPResponse]:
-            response = await self._transport.send(
-                HTTPRequest(
-                    method,
-                    url,
-                    deadline,
-                    shared + own + self._tell_deadline(deadline),
-                    body,
-                    settings.name,
-                    is_idempotent,
-                )
-            )
-            # Read here, so that what cannot be read counts as the service's failure.
-            answers.append(self._read_json(response, missing))
-            status = response.status
-            return "200" if status == _OK else str(status), response
-
-        async def call(deadline: Deadline) -> HTTPResponse:
-            return await self.guard.run(
-                partial(attempt, deadline),
-                endpoint=f"{method} {path.partition('?')[0]}",
-                deadline=deadline,
-                observer=context.observer,
-                is_idempotent=is_idempotent,
-            )
-
-        if not is_idempotent:
-            await self._write(call, deadline)
-        elif context.may_share:
-            key = (method, url, shared, body, missing is RAISE)
-            response = await self._flights.run(key, deadline, call)
-            if not answers:
-                # Who joined another's call reads it for itself: rows may change.
-                return self._read_json(response, missing)
-        else:
-            await call(deadline)
-        return answers[-1]
+        is_idempotent, key = method in _SAFE_METHODS, None
+        if is_idempotent and context.may_share:
+            key = (method, url, lines, body, missing is RAISE)
+        request = HTTPRequest(
+            method,
+            url,
+            shorten(context.deadline, self.settings.timeout),
+            pairs,
+            body,
+            self._name,
+            is_idempotent,
+            f"{method} {path.partition('?')[0]}",
+            context.observer,
+        )
+        read = partial(self._read_json, missing=missing)
+        return await self._caller.call(
+            HTTPCall(request, context.request_id, read, None, lines, key)
+        )
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         """Send a request within the service's limits; any status is an answer.
@@ -193,56 +209,39 @@ class HTTPService:
         A read that is answered with 429, 502, 503 or 504 is tried again first. The
         time is bounded by the request's deadline and the service's timeout.
         """
-        deadline = shorten(request.deadline, self.settings.timeout)
-        told = self.settings.deadline_header
-        headers = self._own_headers + tuple(
-            pair for pair in request.headers if pair[0] != told
+        settings, own = self.settings, self.settings.request_id_header
+        told = settings.deadline_header
+        request_id = ""
+        pairs = [*self._own_headers]
+        for pair in request.headers:
+            if pair[0] == own:
+                request_id = pair[1]
+            elif pair[0] != told:
+                pairs.append(pair)
+        lines = encode_headers(pairs, self._name)
+        method, url, key, target = request.method, request.url, None, None
+        if request.is_idempotent:
+            if request.may_share:
+                key = (method, url, lines, request.body)
+            origin, found = split_url(url)
+            if origin == self._origin and is_clean(found) and method.isalpha():
+                target = found
+        sent = HTTPRequest(
+            method,
+            url,
+            shorten(request.deadline, settings.timeout),
+            tuple(pairs),
+            request.body,
+            self._name,
+            request.is_idempotent,
+            request.endpoint,
+            request.observer,
+            request.check,
         )
-        last: HTTPResponse | None = None
-
-        async def attempt(deadline: Deadline) -> tuple[str, HTTPResponse]:
-            nonlocal last
-            last = None
-            response = await self._transport.send(
-                HTTPRequest(
-                    request.method,
-                    request.url,
-                    deadline,
-                    headers + self._tell_deadline(deadline),
-                    request.body,
-                    self.settings.name,
-                    request.is_idempotent,
-                )
-            )
-            if response.status >= _SERVER_ERROR or response.status == _TOO_MANY:
-                last = response
-                raise self._status_error(response)
-            if request.check is not None:
-                request.check(response)
-            return str(response.status), response
-
-        async def call(deadline: Deadline) -> HTTPResponse:
-            try:
-                return await self.guard.run(
-                    partial(attempt, deadline),
-                    endpoint=request.endpoint,
-                    deadline=deadline,
-                    observer=request.observer,
-                    is_idempotent=request.is_idempotent,
-                )
-            except SourceError:
-                if last is not None:
-                    return last
-                raise
-
-        if not request.is_idempotent:
-            return await self._write(call, deadline)
-        if not request.may_share:
-            return await call(deadline)
-        own = self.settings.request_id_header
-        shared = tuple(pair for pair in headers if pair[0] != own)
-        key = (request.method, request.url, shared, request.body)
-        return await self._flights.run(key, deadline, call)
+        read = partial(self._check, request)
+        return await self._caller.call(
+            HTTPCall(sent, request_id, read, target, lines, key, is_raw=True)
+        )
 
     @property
     def streams(self) -> StreamTransport:
@@ -253,35 +252,33 @@ class HTTPService:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._transport.aclose()
+        await self._caller.transport.aclose()
         if self._streams is not None:
             await self._streams.aclose()
 
-    async def _write(
-        self, call: Callable[[Deadline], Awaitable[HTTPResponse]], deadline: Deadline
-    ) -> HTTPResponse:
-        """Make a call that may change things; no read from before is joined after."""
-        self._flights.separate()
-        try:
-            return await call(deadline)
-        finally:
-            self._flights.separate()
+    def _check(self, request: HTTPRequest, response: HTTPResponse) -> HTTPResponse:
+        if is_refusal(response.status):
+            raise self._reader.status_error(response)
+        if request.check is not None:
+            request.check(response)
+        return response
 
-    def _build_url(
-        self, path: str, params: Params | None, values: Params | None
-    ) -> str:
-        url = self._base + (expand_template(path, values) if values else path)
-        if params and (query := build_query(params)):
-            url += ("&" if "?" in url else "?") + query
-        return url
+    def _learn(self, path: str) -> _Path:
+        known = _Path(
+            f"GET {path.partition('?')[0]}", path.startswith("/") and is_clean(path)
+        )
+        if len(self._paths) < _MOST_PATHS:
+            self._paths[path] = known
+        return known
 
     def _build_headers(
         self,
         context: RequestContext,
         headers: Mapping[str, str] | None,
         *,
-        has_body: bool,
-    ) -> tuple[tuple[str, str], ...]:
+        has_body: bool = False,
+    ) -> tuple[tuple[tuple[str, str], ...], str]:
+        """Return the headers that equal requests have, and as they are written."""
         built = [*self._fixed_headers]
         if has_body:
             built.append(("content-type", "application/json"))
@@ -289,69 +286,7 @@ class HTTPService:
             built.extend(select_headers(context.headers, self._forward))
         if headers:
             built.extend((name.lower(), value) for name, value in headers.items())
-        return tuple(built)
-
-    def _identify(self, context: RequestContext) -> tuple[tuple[str, str], ...]:
-        """Return the header that is every request's own."""
-        name = self.settings.request_id_header
-        if name is None or not context.request_id:
-            return ()
-        return ((name, context.request_id),)
-
-    def _tell_deadline(self, deadline: Deadline) -> tuple[tuple[str, str], ...]:
-        """Return the header that says what is left; it shrinks with each attempt."""
-        name = self.settings.deadline_header
-        if name is None:
-            return ()
-        return ((name, str(int(deadline.remaining() * 1000) or 1)),)
-
-    def _read_json(self, response: HTTPResponse, missing: Any) -> JSON:
-        if response.status == _NOT_FOUND and missing is not RAISE:
-            return missing
-        if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
-            raise self._status_error(response)
-        if response.status in _NO_CONTENT:
-            return None
-        kind = response.headers.get("content-type", "")
-        if kind != "application/json" and not _is_json(kind):
-            raise self._bad_answer(response, "what is not JSON")
-        try:
-            return orjson.loads(response.body)
-        except orjson.JSONDecodeError as error:
-            raise self._bad_answer(response, "JSON that is damaged") from error
-
-    def _bad_answer(self, response: HTTPResponse, what: str) -> SourceBadAnswerError:
-        name = self.settings.name
-        return SourceBadAnswerError(
-            f'service "{name}" answered {what}', source=name, detail=_detail(response)
-        )
-
-    def _status_error(self, response: HTTPResponse) -> SourceError:
-        name, status = self.settings.name, response.status
-        kind = SourceRateLimitedError if status == _TOO_MANY else SourceError
-        return kind(
-            f'service "{name}" answered {status}',
-            source=name,
-            status=status,
-            detail=_detail(response),
-            retry_after=self._read_retry_after(response),
-        )
-
-    def _read_retry_after(self, response: HTTPResponse) -> float | None:
-        text = response.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:10])
-        try:
-            at = email.utils.parsedate_to_datetime(text)
-        except (TypeError, ValueError):
-            return None
-        return max(0.0, at.timestamp() - self._clock.time())
-
-
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind.endswith(("/json", "+json"))
-
-
-def _detail(response: HTTPResponse) -> str:
-    return response.body[:_DETAIL_BYTES].decode("utf-8", "replace")
+        lines = encode_headers(built, self._name)
+        if len(built) == len(self._fixed_headers):
+            self._fixed_lines = lines
+        return tuple(built), lines

@@ -63,13 +63,22 @@ class Sharers(Generic[T]):
         try:
             outcome = await seat
         finally:
-            if self._timers and (timer := self._timers.pop(seat, None)):
-                timer.cancel()
-            if self.waiting.pop(seat, None) is not None:
-                await self._leave()
+            await self.give_up(seat)
         if isinstance(outcome, tuple):
             return outcome[0]
         raise outcome
+
+    def adopt(self, seat: Seat[T], deadline: Deadline) -> None:
+        """Let one who has waited alone so far be the first of those who wait."""
+        self._untimed.append(seat)
+        self.waiting[seat] = deadline
+
+    async def give_up(self, seat: Seat[T]) -> None:
+        """Free a seat; if it was the last of those who wait, end the task."""
+        if self._timers and (timer := self._timers.pop(seat, None)):
+            timer.cancel()
+        if self.waiting.pop(seat, None) is not None:
+            await self._leave()
 
     def settle(self, seat: Seat[T], outcome: Outcome[T]) -> None:
         """Give one seat its outcome, if it still waits."""

@@ -25,11 +25,11 @@ def build_query(params: Params) -> str:
     """Return ``a=1&b=2``, commas and colons left readable."""
     pairs: list[str] = []
     for name, value in params.items():
-        if value is None:
-            continue
-        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if isinstance(value, str):
+            pairs.append(f"{_quote(name)}={_quote(value)}")
+        elif isinstance(value, Sequence) and not isinstance(value, bytes):
             pairs.extend(f"{_quote(name)}={_quote(_to_text(item))}" for item in value)
-        else:
+        elif value is not None:
             pairs.append(f"{_quote(name)}={_quote(_to_text(value))}")
     return "&".join(pairs)
 

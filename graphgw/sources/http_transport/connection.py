@@ -153,6 +153,18 @@ class Connection(asyncio.Protocol):
         cast("asyncio.Transport", self._transport).write(data)
         return answer
 
+    def divert(self, deadline: Deadline) -> asyncio.Future[HTTPResponse]:
+        """Let the call under way settle another future, by another deadline."""
+        answer: asyncio.Future[HTTPResponse] = self._loop.create_future()
+        self._answer = answer
+        self.deadline = deadline
+        return answer
+
+    def drop(self, answer: asyncio.Future[HTTPResponse]) -> None:
+        """Close at once, unless it is past the call that was to settle this future."""
+        if self._answer is answer:
+            self.abort()
+
     def expire(self) -> None:
         """End the call because its deadline passed."""
         self._fail(timed_out(self._source))

@@ -9,14 +9,23 @@ from urllib.parse import urlsplit
 from graphgw.sources.http_transport.failures import not_sendable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphgw.sources.protocol import HTTPRequest
 
-__all__ = ["Origin", "encode_request", "parse_origin", "split_url"]
+__all__ = [
+    "Origin",
+    "encode_headers",
+    "encode_origin",
+    "encode_request",
+    "is_clean",
+    "parse_origin",
+    "split_url",
+]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PAST_SCHEME: Final = len("https://")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_FIXED_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +57,59 @@ def parse_origin(prefix: str, source: str) -> Origin:
         raise not_sendable(source, "a URL") from error
     default = _DEFAULT_PORTS.get(parts.scheme)
     is_plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    if default is None or not parts.hostname or not is_plain or not _is_clean(prefix):
+    if default is None or not parts.hostname or not is_plain or not is_clean(prefix):
         raise not_sendable(source, "a URL")
     authority = parts.netloc.lower()
     return Origin(parts.hostname, port or default, parts.scheme == "https", authority)
 
 
-def encode_request(
-    request: HTTPRequest, origin: Origin, target: str, accept_encoding: str
-) -> bytes:
+def encode_request(request: HTTPRequest, origin_head: str, target: str) -> bytes:
     """Return the request as it goes over the wire.
+
+    Args:
+        request: What is sent.
+        origin_head: The headers that all requests to the origin have.
+        target: What of its URL goes into the request line.
 
     Raises:
         SourceError: A value holds a line break, or the URL characters that it
             cannot have: what is sent would not be this request.
     """
-    method, headers, body = request.method, request.headers, request.body
-    lines = [f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers]
-    count = len(headers) + _FIXED_LINES
-    if accept_encoding:
-        lines.append(f"accept-encoding: {accept_encoding}\r\n")
-        count += 1
+    method, body, source = request.method, request.body, request.source
+    if not is_clean(target) or not method.isalpha():
+        raise not_sendable(source, "a URL")
+    headers = encode_headers(request.headers, source)
     if body or method in _WITH_BODY:
-        lines.append(f"content-length: {len(body)}\r\n")
-        count += 1
-    lines.append("\r\n")
-    head = "".join(lines)
-    if not _is_clean(target) or not method.isalpha():
-        raise not_sendable(request.source, "a URL")
-    if head.count("\n") != count or head.count("\r") != count or "\0" in head:
-        raise not_sendable(request.source, "headers")
-    try:
-        encoded = head.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise not_sendable(request.source, "headers") from error
+        headers += f"content-length: {len(body)}\r\n"
+    head = f"{method} {target} HTTP/1.1\r\n{origin_head}{headers}\r\n"
+    encoded = head.encode("latin-1")
     return encoded + body if body else encoded
 
 
-def _is_clean(text: str) -> bool:
+def encode_headers(headers: Sequence[tuple[str, str]], source: str) -> str:
+    """Return header lines, each with its end.
+
+    Raises:
+        SourceError: A name or a value is none that can be sent.
+    """
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    count = len(headers)
+    if text.count("\n") != count or text.count("\r") != count or "\0" in text:
+        raise not_sendable(source, "headers")
+    if not text.isascii():
+        try:
+            text.encode("latin-1")
+        except UnicodeEncodeError as error:
+            raise not_sendable(source, "headers") from error
+    return text
+
+
+def encode_origin(origin: Origin, accept_encoding: str) -> str:
+    """Return the header lines that all requests to an origin have."""
+    accept = f"accept-encoding: {accept_encoding}\r\n" if accept_encoding else ""
+    return f"host: {origin.authority}\r\n{accept}"
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether a text can stand in a URL as it is."""
     return text.isascii() and text.isprintable() and " " not in text and "#" not in text

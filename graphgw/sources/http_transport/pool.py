@@ -13,6 +13,7 @@ from graphgw.sources.http_transport.failures import (
     unreachable,
 )
 from graphgw.sources.http_transport.heads import KnownHeads
+from graphgw.sources.http_transport.origins import encode_origin
 
 if TYPE_CHECKING:
     import ssl
@@ -50,6 +51,7 @@ class Pool:
         "_timer",
         "_tls",
         "_waiters",
+        "head",
         "heads",
         "origin",
     )
@@ -62,6 +64,7 @@ class Pool:
         tls: ssl.SSLContext | None,
     ) -> None:
         self.origin = origin
+        self.head = encode_origin(origin, settings.accept_encoding)
         self.heads = KnownHeads()
         self._settings = settings
         self._resolver = resolver

@@ -1,0 +1,335 @@
+"""Carries calls to one HTTP service: the usual one in a piece, others step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+from graphgw.errors import SourceError
+from graphgw.sources.flights import Flights, Solo
+from graphgw.sources.http_answers import is_refusal
+from graphgw.sources.http_transport.transport import HTTPTransport
+from graphgw.sources.protocol import HTTPRequest, HTTPResponse
+from graphgw.telemetry.events import SourceCalled
+from graphgw.telemetry.observer import NO_OBSERVER
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Hashable
+
+    from graphgw.sources.guard import Guard
+    from graphgw.sources.http_transport.connection import Connection
+    from graphgw.sources.http_transport.pool import Pool
+    from graphgw.sources.protocol import Transport
+    from graphgw.sources.settings import ServiceSettings
+    from graphgw.types import Clock, Deadline
+
+__all__ = ["HTTPCall", "HTTPCaller"]
+
+T = TypeVar("T")
+
+_OK: Final = 200
+_CANCELLED: Final = "CANCELLED"
+
+
+@dataclass(slots=True, eq=False)
+class HTTPCall(Generic[T]):
+    """A request, and what is to become of its answer.
+
+    ``request`` has the headers that all equal requests have. ``read`` makes a value of
+    an answer while the call is guarded: a ``SourceError`` that it raises counts against
+    the service. A call that ``is_raw`` has the answer itself for its value, one that
+    refuses it too, after its retries. Reads with the same ``key`` are sent once.
+    """
+
+    request: HTTPRequest
+    request_id: str
+    read: Callable[[HTTPResponse], T]
+    target: str | None
+    """What goes into the request line, if it is known to be sound."""
+    lines: str
+    """The headers as they are written."""
+    key: Hashable | None = None
+    is_raw: bool = False
+    value: T | None = None
+    has_value: bool = False
+
+    def take(self, response: HTTPResponse) -> T:
+        """Return the value of an answer that was guarded, maybe by another's call."""
+        if self.has_value:
+            return cast("T", self.value)
+        # Who joined another's call reads it for itself: rows may change.
+        return cast("T", response) if self.is_raw else self.read(response)
+
+
+class HTTPCaller:
+    """Makes the calls to one service, guarded; equal reads in flight are sent once."""
+
+    __slots__ = (
+        "_clock",
+        "_direct",
+        "_flights",
+        "_name",
+        "_pool",
+        "_settings",
+        "_tell_deadline",
+        "_tell_id",
+        "guard",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        transport: Transport,
+        guard: Guard,
+        clock: Clock,
+    ) -> None:
+        self.guard = guard
+        self.transport = transport
+        self._settings = settings
+        self._name = settings.name
+        self._clock = clock
+        self._direct = transport if isinstance(transport, HTTPTransport) else None
+        self._pool: Pool | None = None
+        self._flights: Flights[HTTPResponse] = Flights(settings.name)
+        self._tell_id = _begin_line(settings.request_id_header)
+        self._tell_deadline = _begin_line(settings.deadline_header)
+
+    async def call(self, call: HTTPCall[T]) -> T:
+        """Return the value of a call's answer.
+
+        The usual call finds a connection, is admitted, and goes well: all of that is
+        done here, in one piece. Whatever else happens goes step by step.
+
+        Raises:
+            SourceError: The call failed, or the service may not be called now.
+        """
+        key, flights = call.key, self._flights
+        deadline = call.request.deadline
+        if key is not None and (joined := flights.find(key)) is not None:
+            return call.take(await joined.wait(joined.join(deadline)))
+        begun = self._begin(call, deadline)
+        if begun is None:
+            return await self._call_stepwise(call)
+        answer, solo = begun.answer, None
+        if key is not None:
+            solo = Solo(answer, deadline, partial(self._hand_over, call, begun))
+            flights.depart(key, solo)
+        try:
+            response = await answer
+            if solo is not None and solo.flight is not None:
+                return call.take(await solo.flight.wait(solo.seat))
+            if "content-encoding" in response.headers:
+                response = begun.transport.inflate(response, self._name)
+            value = call.read(response)
+        except SourceError:
+            if solo is not None and solo.flight is not None:
+                raise
+            return await self._go_on(call, begun, solo)
+        except BaseException:
+            if solo is not None and solo.flight is not None:
+                await solo.flight.give_up(solo.seat)
+            else:
+                self.give_up(call, begun, solo)
+            raise
+        if solo is not None:
+            flights.arrive(key, solo)
+        self.guard.succeed(begun.ticket)
+        status = response.status
+        self._tell(call, begun, "200" if status == _OK else str(status))
+        return value
+
+    def _begin(self, call: HTTPCall[T], deadline: Deadline) -> _Begun | None:
+        """Write the request if it may be sent at once and a connection is free."""
+        pool, direct = self._pool, self._direct
+        target, request_id = call.target, call.request_id
+        if pool is None or direct is None or target is None:
+            return None
+        if not (request_id.isascii() and request_id.isprintable()):
+            return None
+        connection = pool.take()
+        if connection is None:
+            return None
+        started = self._clock.monotonic()
+        is_own = deadline.clock is self._clock
+        left = deadline.at - (started if is_own else deadline.clock.monotonic())
+        ticket = self.guard.begin() if left > 0 else 0
+        if not ticket:
+            pool.release(connection)
+            return None
+        request = call.request
+        method, body = request.method, request.body
+        lines = f"{pool.head}{call.lines}"
+        if request_id and self._tell_id:
+            lines = f"{lines}{self._tell_id}{request_id}\r\n"
+        if self._tell_deadline:
+            lines = f"{lines}{self._tell_deadline}{int(left * 1000) or 1}\r\n"
+        if body:
+            lines = f"{lines}content-length: {len(body)}\r\n"
+        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+        answer = connection.start(
+            head + body if body else head,
+            deadline,
+            self._name,
+            is_head=method == "HEAD",
+        )
+        pool.watch()
+        return _Begun(direct, connection, answer, ticket, started)
+
+    def _tell(self, call: HTTPCall[Any], begun: _Begun, status: str) -> None:
+        request = call.request
+        observer = request.observer
+        if observer is not NO_OBSERVER:
+            seconds = self._clock.monotonic() - begun.started
+            event = SourceCalled(self._name, request.endpoint, seconds, status)
+            observer.observe(event)
+
+    def give_up(
+        self, call: HTTPCall[T], begun: _Begun, solo: Solo[HTTPResponse] | None = None
+    ) -> None:
+        """End a call that nobody waits for, or that failed for reasons of our own."""
+        begun.connection.drop(begun.answer)
+        if solo is not None:
+            self._flights.arrive(call.key, solo)
+        self.guard.abandon(begun.ticket)
+        self._tell(call, begun, _CANCELLED)
+
+    def _hand_over(
+        self, call: HTTPCall[T], begun: _Begun, deadline: Deadline
+    ) -> _Attempts[T]:
+        begun.answer = begun.connection.divert(deadline)
+        return _Attempts(self, call, begun)
+
+    async def _go_on(
+        self, call: HTTPCall[T], begun: _Begun, solo: Solo[HTTPResponse] | None
+    ) -> T:
+        """Settle a first attempt that failed, and make others if that may help."""
+        attempts = _Attempts(self, call, begun)
+        deadline = call.request.deadline
+        flights = self._flights
+        if solo is None or flights.under_way.get(call.key) is not solo:
+            return call.take(await attempts(deadline))
+        flights.arrive(call.key, solo)
+        response = await flights.run(call.key, deadline, attempts, attempts.abandon)
+        return call.take(response)
+
+    async def _call_stepwise(self, call: HTTPCall[T]) -> T:
+        request, flights = call.request, self._flights
+        if self._pool is None and self._direct is not None:
+            self._pool = self._direct.find_pool(self._settings.url, self._name)
+        attempts = _Attempts(self, call)
+        if not request.is_idempotent:
+            # No read from before is joined after a write.
+            flights.separate()
+            try:
+                response = await attempts(request.deadline)
+            finally:
+                flights.separate()
+        elif call.key is not None:
+            response = await flights.run(call.key, request.deadline, attempts)
+        else:
+            response = await attempts(request.deadline)
+        return call.take(response)
+
+    def address(self, call: HTTPCall[Any], deadline: Deadline) -> HTTPRequest:
+        """Return the request as the transport gets it, with the time that is left."""
+        request = call.request
+        headers = request.headers
+        settings = self._settings
+        if settings.request_id_header is not None and call.request_id:
+            headers += ((settings.request_id_header, call.request_id),)
+        if settings.deadline_header is not None:
+            left = str(int(deadline.remaining() * 1000) or 1)
+            headers += ((settings.deadline_header, left),)
+        return HTTPRequest(
+            request.method,
+            request.url,
+            deadline,
+            headers,
+            request.body,
+            self._name,
+            request.is_idempotent,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Begun:
+    """A request that is on its way over a connection."""
+
+    transport: HTTPTransport
+    connection: Connection
+    answer: asyncio.Future[HTTPResponse]
+    ticket: int
+    started: float
+
+
+class _Attempts(Generic[T]):
+    """A call step by step; the first step may have begun."""
+
+    __slots__ = ("_begun", "_call", "_caller", "_deadline", "_refusal")
+
+    def __init__(
+        self, caller: HTTPCaller, call: HTTPCall[T], begun: _Begun | None = None
+    ) -> None:
+        self._caller = caller
+        self._call = call
+        self._begun = begun
+        self._deadline = call.request.deadline
+        self._refusal: HTTPResponse | None = None
+
+    async def __call__(self, deadline: Deadline) -> HTTPResponse:
+        """Return the answer, within the service's limits."""
+        self._deadline = deadline
+        guard, request, begun = self._caller.guard, self._call.request, self._begun
+        try:
+            if begun is None:
+                return await guard.run(
+                    self._attempt,
+                    endpoint=request.endpoint,
+                    deadline=deadline,
+                    observer=request.observer,
+                    is_idempotent=request.is_idempotent,
+                )
+            return await guard.conduct(
+                begun.ticket,
+                self._attempt,
+                endpoint=request.endpoint,
+                deadline=deadline,
+                observer=request.observer,
+                is_idempotent=request.is_idempotent,
+                started=begun.started,
+            )
+        except SourceError:
+            if self._refusal is not None and self._call.is_raw:
+                return self._refusal
+            raise
+
+    def abandon(self) -> None:
+        """Give up what was begun, if nobody went on with it."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            self._caller.give_up(self._call, begun)
+
+    async def _attempt(self) -> tuple[str, HTTPResponse]:
+        call, caller = self._call, self._caller
+        begun, self._begun = self._begun, None
+        self._refusal = None
+        request = caller.address(call, self._deadline)
+        if begun is None:
+            response = await caller.transport.send(request)
+        else:
+            response = await begun.transport.resume(
+                request, begun.connection, begun.answer
+            )
+        if is_refusal(response.status):
+            self._refusal = response
+        call.value = call.read(response)
+        call.has_value = True
+        status = response.status
+        return "200" if status == _OK else str(status), response
+
+
+def _begin_line(name: str | None) -> str:
+    return "" if name is None else f"{name}: "
