@@ -182,7 +182,7 @@ class Exchange:
         highest = highest if limit is None else min(limit, highest)
         body = self._body
         if body is None:
-            self._check_declared(highest)
+            self.check_declared(highest)
             parts, size = [], 0
             while part := await self._reader.read():
                 size += len(part)
@@ -206,15 +206,18 @@ class Exchange:
                 yield self._body
             return
         limit, size = self.route.max_body_bytes, 0
-        self._check_declared(limit)
         while part := await self._reader.read():
             size += len(part)
             if size > limit:
                 raise _too_large(limit)
             yield part
 
-    def _check_declared(self, limit: int) -> None:
-        """Refuse what is too large before any of it is read."""
+    def check_declared(self, limit: int) -> None:
+        """Refuse a body that says it is too large, before any of it is read.
+
+        Raises:
+            BodyTooLargeError: It is.
+        """
         declared = self.head.headers.get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > limit:
             raise _too_large(limit)

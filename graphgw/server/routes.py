@@ -171,12 +171,13 @@ class _Call:
         responder.added = verdict.headers
         if verdict.refusal is not None:
             raise verdict.refusal
+        exchange = Exchange(settings, self._head, context, body, responder)
+        exchange.check_declared(settings.max_body_bytes)
+        body.idle = responder.idle = settings.timeouts.idle
         places = route.places
         if places is not None:
             places.enter()
         try:
-            exchange = Exchange(settings, self._head, context, body, responder)
-            body.idle = responder.idle = settings.timeouts.idle
             if total is None:
                 await route.handler.handle(exchange)
             else:

@@ -1,0 +1,627 @@
+"""Requests through the routes of a gateway process, to a backend that notes all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+from support.gateways import SDL, running_gateway
+from support.integration_gateways import wait_for
+from support.streaming_backend import MIB, StreamingBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.processes import RunningProcess
+
+DEAD = "http://127.0.0.1:1"
+
+
+def routes() -> dict[str, Any]:
+    """Return the routes of the gateway under test."""
+    return {
+        "echo": {"path": "/echo/*", "service": "backend", "max_body_bytes": "1MiB"},
+        "user": {
+            "path": "/api/users/{id}",
+            "methods": ["GET", "POST"],
+            "service": "backend",
+            "rewrite": "/users/{id}/echo",
+            "request": {"query": {"source": "gateway"}},
+        },
+        "stream": {
+            "path": "/stream/*",
+            "service": "backend",
+            "strip_prefix": "/stream",
+            "max_body_bytes": "4GiB",
+            "timeouts": {"first_byte": "60s"},
+        },
+        "open": {
+            "path": "/open/*",
+            "service": "backend",
+            "forward_cookies": True,
+            "forward_set_cookie": True,
+            "forward_authorization": True,
+            "preserve_host": True,
+        },
+        "hosted": {
+            "path": "/echo/host",
+            "host": "*.example.com",
+            "service": "backend",
+            "rewrite": "/for/host/echo",
+        },
+        "impatient": {
+            "path": "/impatient/*",
+            "service": "backend",
+            "timeouts": {"first_byte": "300ms", "idle": "300ms"},
+        },
+        "dead": {"path": "/dead", "service": "dead"},
+        "known": {"path": "/known", "service": "backend", "authenticated": True},
+        "denied": {
+            "path": "/denied",
+            "service": "backend",
+            "deny_ips": ["127.0.0.0/8"],
+        },
+        "shadowed": {
+            "path": "/shadowed",
+            "service": "backend",
+            "authenticated": True,
+            "switch": "shadow",
+        },
+        "limited": {
+            "path": "/limited",
+            "service": "backend",
+            "rate_limit": {"limit": 3, "window": "1h"},
+        },
+        "narrow": {"path": "/narrow/*", "service": "backend", "concurrency": 1},
+    }
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[StreamingBackend]:
+    with StreamingBackend() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running(
+    backend: StreamingBackend, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RunningProcess, str]]:
+    folder: Path = tmp_path_factory.mktemp("routes")
+    (folder / "slow.graphql").write_text(SDL)
+    config = folder / "graphgw.yaml"
+    settings = {
+        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
+        "services": {
+            "backend": {"url": backend.url, "retries": {"max_retries": 0}},
+            "dead": {"url": DEAD},
+        },
+        "routes": routes(),
+        "server": {"body_timeout": "1s"},
+    }
+    config.write_text(yaml.safe_dump(settings))
+    with running_gateway(config) as found:
+        yield found
+
+
+@pytest.fixture
+def url(running: tuple[RunningProcess, str]) -> str:
+    return running[1]
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30) as made:
+        yield made
+
+
+def raw(url: str, data: bytes, *, seconds: float = 5.0) -> bytes:
+    """Send bytes as they are; return all that comes until the connection ends."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), seconds) as sock:
+        sock.sendall(data)
+        found = b""
+        while True:
+            try:
+                part = sock.recv(65536)
+            except (TimeoutError, ConnectionError):
+                return found
+            if not part:
+                return found
+            found += part
+
+
+# Where requests go
+
+
+def test_a_path_is_rewritten_with_its_parameters(client: httpx.Client):
+    answer = client.get("/api/users/a%20b", params={"x": "1", "source": "client"})
+
+    assert answer.json()["target"] == "/users/a%20b/echo?x=1&source=gateway"
+
+
+def test_a_prefix_is_stripped(client: httpx.Client):
+    assert client.get("/stream/a/echo").json()["target"] == "/a/echo"
+
+
+def test_a_host_wins_over_none(client: httpx.Client):
+    answer = client.get("/echo/host", headers={"host": "api.example.com"})
+
+    assert answer.json()["target"] == "/for/host/echo"
+
+
+def test_another_method_is_refused_with_those_that_are_right(client: httpx.Client):
+    answer = client.delete("/api/users/1")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_no_route_has_is_not_found(client: httpx.Client):
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_the_gateways_own_paths_stay_its_own(client: httpx.Client):
+    assert client.get("/health").json() == {"status": "ready"}
+    assert client.post("/graphql", json={"query": "{ __typename }"}).json() == {
+        "data": {"__typename": "Query"}
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/echo/../known",
+        "/echo/%2e%2e/known",
+        "/echo/.%2E/known",
+        "/echo/a%2f..%2fknown",
+        "/echo//known",
+        "/echo/%5c..%5cknown",
+        "/echo/a%00b",
+        "/echo/a%zz",
+        "/echo/a%2fb",
+    ],
+)
+def test_an_ambiguous_path_is_refused(url: str, backend: StreamingBackend, path: str):
+    seen = len(backend.requests)
+
+    answer = raw(
+        url, f"GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".encode()
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b"application/problem+json" in answer
+    assert len(backend.requests) == seen
+
+
+def test_another_spelling_of_a_path_does_not_go_round_its_route(client: httpx.Client):
+    assert client.get("/%6bnown").status_code == 401
+
+
+# Headers
+
+
+def test_headers_of_the_connection_and_identity_do_not_go_on(
+    url: str, backend: StreamingBackend
+):
+    answer = raw(
+        url,
+        b"GET /echo/x HTTP/1.1\r\nhost: shop.example\r\n"
+        b"connection: close, x-mine\r\nx-mine: 1\r\nkeep-alive: 5\r\nte: trailers\r\n"
+        b"proxy-authorization: Basic x\r\nupgrade: h2c\r\nhttp2-settings: x\r\n"
+        b"x-user-id: admin\r\nx-auth-request-user: admin\r\nx_user_id: admin\r\n"
+        b"cookie: session=1\r\nauthorization: Basic x\r\nx-api-key: k\r\n"
+        b"x-forwarded-for: 6.6.6.6\r\nx-forwarded-host: evil\r\nx-real-ip: 6.6.6.6\r\n"
+        b"forwarded: for=6.6.6.6\r\nvia: 1.0 evil\r\nx-kept: yes\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    names = sorted(line.split(":")[0].lower() for line in backend.last.lines)
+    assert names == [
+        "host", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+        "x-kept", "x-request-id",
+    ]  # fmt: skip
+    assert backend.last.values("host") == [backend.url.removeprefix("http://")]
+    assert backend.last.values("x-forwarded-for") == ["127.0.0.1"]
+    assert backend.last.values("x-forwarded-host") == ["shop.example"]
+    assert backend.last.values("x-forwarded-proto") == ["http"]
+    assert backend.last.values("via") == ["1.1 graphgw"]
+
+
+def test_headers_of_the_connection_do_not_come_back(client: httpx.Client):
+    answer = client.get("/echo/hops")
+
+    assert answer.text == "ok"
+    assert answer.headers["x-kept"] == "yes"
+    for name in ("x-private", "keep-alive", "proxy-authenticate", "set-cookie"):
+        assert name not in answer.headers, name
+
+
+def test_credentials_and_cookies_pass_where_the_route_says_so(
+    client: httpx.Client, backend: StreamingBackend
+):
+    answer = client.get(
+        "/open/hops",
+        headers={"cookie": "a=1", "authorization": "Basic eA==", "host": "my.host"},
+    )
+
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert backend.last.values("cookie") == ["a=1"]
+    assert backend.last.values("authorization") == ["Basic eA=="]
+    assert backend.last.values("host") == ["my.host"]
+
+
+def test_the_request_id_goes_on(client: httpx.Client, backend: StreamingBackend):
+    client.get("/echo/x", headers={"x-request-id": "mine-1"})
+
+    assert backend.last.values("x-request-id") == ["mine-1"]
+
+
+def test_trailers_are_dropped_both_ways(url: str, backend: StreamingBackend):
+    answer = raw(
+        url,
+        b"POST /echo/trailers HTTP/1.1\r\nhost: a\r\nconnection: close\r\n"
+        b"transfer-encoding: chunked\r\ntrailer: x-user-id\r\n\r\n"
+        b"2\r\nab\r\n0\r\nx-late: smuggled\r\nx-forwarded-for: 6.6.6.6\r\n\r\n",
+    )
+
+    assert b"x-late" not in answer
+    assert backend.last.body == b"ab"
+    assert not backend.last.values("x-late")
+    assert backend.last.values("x-forwarded-for") == ["127.0.0.1"]
+
+
+# Framing
+
+
+def test_a_head_request_has_the_length_and_no_body(client: httpx.Client):
+    answer = client.head("/echo/x")
+
+    assert int(answer.headers["content-length"]) > 50
+    assert answer.content == b""
+
+
+@pytest.mark.parametrize(("path", "status"), [("none", 204), ("unchanged", 304)])
+def test_answers_without_a_body_keep_the_connection(
+    client: httpx.Client, path: str, status: int
+):
+    answers = [client.get(f"/echo/{path}") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [status] * 3
+    assert "content-length" not in answers[0].headers
+
+
+def test_interim_answers_are_passed_over(client: httpx.Client):
+    assert client.get("/echo/interim").text == "ok"
+
+
+@pytest.mark.parametrize("path", ["two-lengths", "both", "garbage", "upgrade", "split"])
+def test_an_answer_that_is_not_one_answer_is_refused(client: httpx.Client, path: str):
+    answer = client.get(f"/echo/{path}")
+
+    assert answer.status_code == 502
+    assert answer.json()["code"] == "SOURCE_BAD_ANSWER"
+
+
+def test_what_comes_after_an_answer_answers_nobody(client: httpx.Client):
+    answers = [client.get("/echo/extra").text, client.get("/echo/interim").text]
+
+    assert answers == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("path", ["cut", "cut-chunk"])
+def test_a_part_of_an_answer_never_passes_for_the_whole(
+    client: httpx.Client, path: str
+):
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(f"/echo/{path}")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: 4\r\ntransfer-encoding: chunked\r\n",
+        b"content-length: 4\r\ncontent-length: 5\r\n",
+        b"transfer-encoding: identity, chunked\r\ncontent-length: 4\r\n",
+        b"transfer-encoding: xchunked\r\n",
+        b"transfer-encoding : chunked\r\n",
+        b"content-length: +4\r\n",
+        b"content-length: 0x4\r\n",
+        b"host: b\r\n",
+        b"x-a: b\r\n folded\r\n",
+        b"bad header\r\n",
+    ],
+)
+def test_a_request_that_two_servers_may_read_in_two_ways_is_refused(
+    url: str, backend: StreamingBackend, head: bytes
+):
+    seen = len(backend.requests)
+
+    answer = raw(
+        url,
+        b"POST /echo/x HTTP/1.1\r\nhost: a\r\n" + head + b"\r\n0\r\n\r\n",
+        seconds=3,
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(backend.requests) == seen
+
+
+def test_an_early_answer_comes_before_the_body_is_read(url: str):
+    answer = raw(
+        url,
+        b"POST /stream/early HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nabc",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert answer.endswith(b"no")
+
+
+def test_a_body_is_asked_for_only_when_it_is_wanted(
+    url: str, backend: StreamingBackend
+):
+    head = b"host: a\r\nconnection: close\r\nexpect: 100-continue\r\n"
+    refused = raw(
+        url, b"POST /known HTTP/1.1\r\n" + head + b"content-length: 9\r\n\r\n"
+    )
+    taken = raw(
+        url,
+        b"POST /echo/x HTTP/1.1\r\n" + head + b"content-length: 2\r\n\r\nab",
+    )
+
+    assert refused.startswith(b"HTTP/1.1 401 ")
+    assert taken.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+    assert not backend.last.values("expect")
+
+
+# Streams
+
+
+def rss(process: RunningProcess) -> int:
+    """Return the bytes of memory that a process holds."""
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("kind", ["big", "chunked", "endless"])
+def test_answers_larger_than_memory_pass(
+    running: tuple[RunningProcess, str], kind: str
+):
+    process, url = running
+    before = highest = rss(process)
+    received = 0
+
+    with httpx.stream("GET", f"{url}/stream/{kind}?mb=256", timeout=60) as answer:
+        for number, chunk in enumerate(answer.iter_raw(1 << 20)):
+            received += len(chunk)
+            if number % 16 == 0:
+                highest = max(highest, rss(process))
+
+    assert received == 256 * MIB
+    assert highest - before < 24 * MIB
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_request_bodies_larger_than_memory_pass(
+    running: tuple[RunningProcess, str], backend: StreamingBackend, *, is_chunked: bool
+):
+    process, url = running
+    before = highest = rss(process)
+    piece = b"y" * MIB
+
+    def body() -> Iterator[bytes]:
+        nonlocal highest
+        for number in range(256):
+            if number % 16 == 0:
+                highest = max(highest, rss(process))
+            yield piece
+
+    headers = {} if is_chunked else {"content-length": str(256 * MIB)}
+    answer = httpx.post(
+        f"{url}/stream/echo", content=body(), headers=headers, timeout=60
+    )
+
+    assert answer.json()["bytes"] == 256 * MIB
+    assert highest - before < 24 * MIB
+    assert bool(backend.last.values("transfer-encoding")) is is_chunked
+
+
+def test_a_slow_client_slows_the_service(
+    running: tuple[RunningProcess, str], backend: StreamingBackend
+):
+    process, url = running
+    before, sent = rss(process), backend.sent_bytes
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(b"GET /stream/big?mb=512 HTTP/1.1\r\nhost: a\r\n\r\n")
+        wait_for(lambda: backend.sent_bytes > sent)
+        time.sleep(1)
+        held = backend.sent_bytes
+        time.sleep(0.5)
+
+        assert backend.sent_bytes == held
+        assert held - sent < 32 * MIB
+        assert rss(process) - before < 24 * MIB
+    wait_for(lambda: backend.in_flight == 0)
+
+
+def test_a_slow_service_slows_the_client(
+    running: tuple[RunningProcess, str], backend: StreamingBackend
+):
+    process, url = running
+    before = rss(process)
+    backend.hold.clear()
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(
+            b"POST /stream/held HTTP/1.1\r\nhost: a\r\ncontent-length: 67108864\r\n\r\n"
+        )
+        sock.settimeout(0.5)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 64 * MIB:
+                sent += sock.send(b"z" * 65536)
+
+        assert sent < 32 * MIB
+        assert rss(process) - before < 24 * MIB
+        time.sleep(2.5)  # longer than a whole body may take elsewhere
+        backend.hold.set()
+        sock.settimeout(20)
+        while sent < 64 * MIB:
+            sent += sock.send(b"z" * min(65536, 64 * MIB - sent))
+        answer = b""
+        while b"}" not in answer:
+            answer += sock.recv(65536)
+    assert b'"bytes": 67108864' in answer
+
+
+def test_events_pass_as_they_come(url: str):
+    came = []
+    with httpx.stream("GET", f"{url}/stream/events?n=4", timeout=10) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        came = [time.monotonic() for chunk in answer.iter_raw() if chunk]
+
+    assert len(came) >= 3
+    assert came[-1] - came[0] > 0.1
+
+
+def test_a_client_that_leaves_ends_the_call(url: str, backend: StreamingBackend):
+    host, _, port = url.removeprefix("http://").partition(":")
+    backend.hold.clear()
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(b"GET /stream/held HTTP/1.1\r\nhost: a\r\n\r\n")
+        wait_for(lambda: backend.in_flight == 1)
+    backend.hold.set()
+
+    wait_for(lambda: backend.in_flight == 0)
+
+
+# Limits
+
+
+def test_a_body_is_counted_while_it_streams(url: str):
+    def body() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b"a" * 100_000
+
+    answer = httpx.post(f"{url}/echo/x", content=body(), timeout=10)
+
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "LIMIT_EXCEEDED"
+
+
+def test_a_declared_body_that_is_too_large_is_refused_unread(
+    url: str, backend: StreamingBackend
+):
+    seen = len(backend.requests)
+
+    answer = raw(
+        url, b"POST /echo/x HTTP/1.1\r\nhost: a\r\ncontent-length: 2000000\r\n\r\n"
+    )
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert len(backend.requests) == seen
+
+
+def test_a_service_that_is_silent_is_given_up(
+    client: httpx.Client, backend: StreamingBackend
+):
+    backend.hold.clear()
+    answer = client.get("/impatient/held")
+    backend.hold.set()
+
+    assert answer.status_code == 504
+    assert answer.json()["code"] == "SOURCE_TIMEOUT"
+
+
+def test_a_service_that_is_not_there_is_told_as_a_problem(client: httpx.Client):
+    answer = client.get("/dead", headers={"x-request-id": "r-1"})
+
+    assert answer.status_code == 502
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Bad Gateway",
+        "status": 502,
+        "detail": 'service "dead" could not be reached',
+        "instance": "r-1",
+        "code": "SOURCE_UNREACHABLE",
+    }
+
+
+# Policies
+
+
+def test_an_unknown_caller_is_refused_before_any_call(
+    client: httpx.Client, backend: StreamingBackend
+):
+    seen = len(backend.requests)
+
+    answer = client.get("/known")
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["code"] == "UNAUTHENTICATED"
+    assert len(backend.requests) == seen
+
+
+def test_a_denied_address_is_refused(client: httpx.Client):
+    assert client.get("/denied").status_code == 403
+
+
+def test_a_shadow_rule_refuses_nobody(client: httpx.Client):
+    assert client.get("/shadowed").status_code == 200
+
+
+def test_a_rate_limit_is_told_and_kept(client: httpx.Client):
+    answers = [client.get("/limited") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"route:limited";q=3;w=3600'
+    assert answers[0].headers["ratelimit"].startswith('"route:limited";r=2;')
+    assert int(answers[3].headers["retry-after"]) > 1
+    assert answers[3].json()["code"] == "RATE_LIMITED"
+
+
+def test_more_requests_than_there_are_places_are_refused(
+    url: str, client: httpx.Client, backend: StreamingBackend
+):
+    backend.hold.clear()
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as sock:
+        sock.sendall(b"GET /narrow/held HTTP/1.1\r\nhost: a\r\n\r\n")
+        wait_for(lambda: backend.in_flight == 1)
+        refused = client.get("/narrow/x")
+        backend.hold.set()
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert client.get("/narrow/x").status_code == 200
+
+
+# Telemetry
+
+
+def test_requests_are_counted_and_logged_by_the_routes_name(
+    running: tuple[RunningProcess, str], client: httpx.Client
+):
+    process, _ = running
+    client.get("/api/users/secret-path", headers={"x-request-id": "logged-1"})
+
+    metrics = client.get("/metrics").text
+    assert 'graphgw_routed_requests_total{method="GET",route="user"' in metrics
+    assert "secret-path" not in metrics
+    wait_for(lambda: any("logged-1" in line for line in process.lines))
+    line = json.loads(next(line for line in process.lines if "logged-1" in line))
+    assert line["event"] == "request"
+    assert line["route"] == "user"
+    assert line["status"] == 200
+    assert "secret-path" not in json.dumps(line)
