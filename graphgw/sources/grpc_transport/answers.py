@@ -5,19 +5,20 @@ See https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 
 from __future__ import annotations
 
+import zlib
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from graphgw.sources.content_encoding import inflate
 from graphgw.sources.grpc_status import read_retry_after
 from graphgw.sources.grpc_transport import frames
 from graphgw.sources.grpc_transport.failures import (
     UnprocessedError,
     answered,
     bad_answer,
+    message_too_large,
     timed_out,
 )
 
@@ -67,6 +68,7 @@ _OF_RESETS: Final = {
     frames.ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED",
     frames.INADEQUATE_SECURITY: "PERMISSION_DENIED",
 }
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _DETAILS: Final = "grpc-status-details-bin"
 
 
@@ -144,9 +146,9 @@ def read_message(head: Head, data: bytes, limit: int, source: str) -> bytes:
     flag, message = data[0], data[PREFIX_SIZE:]
     if not flag:
         return message
-    if flag != 1 or head.encoding != "gzip":
+    if flag != 1 or head.encoding not in {"gzip", "deflate"}:
         raise bad_answer(source, "its encoding is not one that was asked for")
-    return inflate("gzip", message, limit, source)
+    return _inflate(message, limit, source)
 
 
 def describe_reset(code: int, source: str, *, is_late: bool) -> SourceError:
@@ -162,6 +164,20 @@ def describe_reset(code: int, source: str, *, is_late: bool) -> SourceError:
         return timed_out(source)
     status = _OF_RESETS.get(code, "INTERNAL")
     return answered(source, status, f"it broke off with code {code}")
+
+
+def _inflate(message: bytes, limit: int, source: str) -> bytes:
+    """Undo gzip or zlib, whichever it is; at most ``limit`` bytes come out."""
+    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        inflated = inflater.decompress(message, limit + 1)
+    except zlib.error as error:
+        raise bad_answer(source, "its message is damaged") from error
+    if len(inflated) > limit:
+        raise message_too_large(source, limit)
+    if not inflater.eof or inflater.unused_data:
+        raise bad_answer(source, "its message is damaged")
+    return inflated
 
 
 def _read_status(text: str | None) -> str:

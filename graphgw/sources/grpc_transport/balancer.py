@@ -53,6 +53,7 @@ class Balancer:
         "_tasks",
         "_timer",
         "_tls",
+        "_unknown_at",
         "waiters",
     )
 
@@ -74,6 +75,7 @@ class Balancer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_looking_up = False
         self._known_until = 0.0
+        self._unknown_at = 0.0
         self._failure = "it has no address"
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -105,6 +107,8 @@ class Balancer:
             SourceTimeoutError: The deadline passed meanwhile.
         """
         source = self._settings.name
+        # One call tries each address once.
+        since = self._loop.time()
         is_new, is_next = True, False
         while not self._is_closed:
             if deadline.is_over:
@@ -115,7 +119,7 @@ class Balancer:
             connection = None if must_queue else self.take()
             if connection is not None:
                 return connection
-            self._open_more()
+            self._open_more(since)
             if not self._tasks and not self._ready:
                 raise unreachable(source, self._failure)
             is_next = await self._wait(deadline, is_next=is_next)
@@ -190,23 +194,23 @@ class Balancer:
             if waiter in self.waiters:
                 self.waiters.remove(waiter)
 
-    def _open_more(self) -> None:
-        """Begin what can bring a connection to a call that has none."""
-        if not self._endpoints:
+    def _open_more(self, since: float) -> None:
+        """Begin what can bring a connection to a call that is there ``since`` then."""
+        if not self._endpoints and self._unknown_at < since:
             self._look_up()
-        self._open_missing()
+        self._open_missing(since)
         if self._tasks or not self._ready:
             return
         # All streams are taken: one more connection, where there are fewest.
         now = self._loop.time()
-        candidates = [item for item in self._endpoints if item.may_connect(now)]
-        if candidates and len(self._open) < self._settings.max_connections:
-            self._connect(min(candidates, key=lambda item: len(item.connections)))
+        fit = [item for item in self._endpoints if item.may_connect(now, since)]
+        if fit and len(self._open) < self._settings.max_connections:
+            self._connect(min(fit, key=lambda item: len(item.connections)))
 
-    def _open_missing(self) -> None:
+    def _open_missing(self, since: float) -> None:
         now = self._loop.time()
         for endpoint in self._endpoints:
-            if not endpoint.is_usable and endpoint.may_connect(now):
+            if not endpoint.is_usable and endpoint.may_connect(now, since):
                 self._connect(endpoint)
 
     def _look_up(self) -> None:
@@ -237,11 +241,10 @@ class Balancer:
                     for address in await self._resolver.resolve(target.host):
                         key = (address, target.port)
                         found[key] = known.get(key) or Endpoint(target, address)
-        except TimeoutError:
-            self._failure = "its name was not found in time"
-            return
-        except OSError as error:
-            self._failure = str(error)
+        except (TimeoutError, OSError) as error:
+            # One that ``timeout`` raises has no words of its own.
+            self._failure = str(error) or "its name was not found in time"
+            self._unknown_at = self._loop.time()
             return
         finally:
             self._is_looking_up = False
@@ -252,7 +255,7 @@ class Balancer:
                 for connection in tuple(endpoint.connections):
                     connection.retire()
         if self._ready:
-            self._open_missing()
+            self._open_missing(self._known_until)
 
     async def _open_connection(self, endpoint: Endpoint) -> None:
         connection = Connection(self, self._settings)
@@ -313,7 +316,7 @@ class Balancer:
         for endpoint in self._endpoints:
             # What is lost is opened anew while others serve; else a call does it.
             is_lost = bool(self._ready) and not endpoint.is_usable
-            if (is_lost or endpoint.is_worn(now)) and endpoint.may_connect(now):
+            if (is_lost or endpoint.is_worn(now)) and endpoint.may_connect(now, now):
                 self._connect(endpoint)
         if now >= self._known_until:
             self._look_up()

@@ -43,11 +43,13 @@ class Endpoint:
     connections: list[Connection] = field(default_factory=list)
     is_connecting: bool = False
     failures: int = 0
+    failed_at: float = 0.0
     retry_at: float = 0.0
 
     def note_failure(self, now: float) -> None:
         """Put off the next attempt."""
         self.failures += 1
+        self.failed_at = now
         doubled = self.failures - 2
         if doubled >= 0:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(doubled, 10))
@@ -60,9 +62,11 @@ class Endpoint:
         self.failures = 0
         self.retry_at = 0.0
 
-    def may_connect(self, now: float) -> bool:
-        """Tell whether a connection may be tried."""
-        return not self.is_connecting and now >= self.retry_at
+    def may_connect(self, now: float, since: float) -> bool:
+        """Tell whether a connection may be tried, none having failed ``since``."""
+        return (
+            not self.is_connecting and now >= self.retry_at and self.failed_at < since
+        )
 
     @property
     def is_usable(self) -> bool:
