@@ -16,6 +16,7 @@ from graphgw.errors import (
     GraphGWError,
     OverloadedError,
     Problem,
+    RequestError,
     SupergraphUnavailableError,
     UnauthenticatedError,
     UnauthorizedError,
@@ -379,7 +380,8 @@ class Gateway:
                 authenticator = self._open_resources.authenticator
                 principal = await authenticator.authenticate(headers, peer)
             snapshot = self.snapshot
-            if snapshot.variants or variant or principal.variant is not None:
+            named = variant is not None or principal.variant is not None
+            if named or snapshot.has_choice:
                 snapshot = snapshot.choose(variant, headers, principal, self.observer)
         except ConfigurationError:
             raise
@@ -424,6 +426,28 @@ class Gateway:
             client=_read_client(headers),
             sources=resources.connections,
         )
+
+    def variant_at(self, path: str) -> str:
+        """Return the variant at a path; an empty name where there is none any more."""
+        return self.variant_paths.get(path, "")
+
+    def has_page(self, path: str | None) -> bool:
+        """Tell whether a GraphQL path may show GraphiQL; without one, the main path."""
+        shown = self.settings.server.path if path is None else path
+        return all(
+            variant.has_graphiql or variant.graphql_path != shown
+            for variant in self.settings.variants
+        )
+
+    async def fits(self, query: str, path: str | None) -> bool:
+        """Tell whether a document fits the graph at a path; without one, the main."""
+        try:
+            view = self.snapshot.at(None if path is None else self.variant_at(path))
+            if view.find_document(query, None) is None:
+                await view.prepare_document(query, None)
+        except RequestError:
+            return False
+        return True
 
     def refuse(self, error: GraphGWError, headers: Headers) -> GraphQLResponse:
         """Return, and report, the answer to what never became a request."""

@@ -130,6 +130,8 @@ class Snapshot:
         self.variants: Mapping[str, Snapshot] = _NO_VARIANTS
         """The views of all variants by name."""
         self.variant_header: str | None = None
+        self.has_choice = False
+        """Whether at the main path something else may serve than this snapshot."""
         self.answer_headers: tuple[tuple[str, str], ...] = ()
         """Headers that stand on every answer."""
         self._default: Snapshot = self
@@ -197,6 +199,19 @@ class Snapshot:
                 view.answer_headers += (("vary", header.lower()),)
         self.variant_header = None if header is None else header.lower()
         self._default = self if default is None else views[default]
+        self.has_choice = header is not None or default is not None
+
+    def at(self, name: str | None) -> Snapshot:
+        """Return the view of a variant, or what serves where none is named.
+
+        Raises:
+            BadRequestError: There is no such variant.
+        """
+        if name is None:
+            return self._default
+        if name not in self.variants:
+            raise BadRequestError("there is no graph here", status=404)
+        return self.variants[name]
 
     def choose(
         self,
@@ -217,8 +232,7 @@ class Snapshot:
             RequestError: There is no such variant, it is gone, or the caller may
                 not use it.
         """
-        if at_path is not None and at_path not in self.variants:
-            raise BadRequestError("there is no graph here", status=404)
+        self.at(at_path)
         name = choose_variant(
             at_path,
             headers,
@@ -226,7 +240,7 @@ class Snapshot:
             known=self.variants,
             header=self.variant_header,
         )
-        chosen = self._default if name is None else self.variants[name]
+        chosen = self.at(name)
         if chosen.variant is not None:
             chosen.variant.check(principal, observer)
         return chosen

@@ -65,7 +65,7 @@ def create_app(
     if gateway.settings.policies.cache.invalidation_scope is not None:
         routes += cache_routes(gateway)
     if settings.has_graphiql:
-        routes += graphiql_routes(settings)
+        routes += graphiql_routes(gateway)
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a path is right, or it is not there
     routed = RoutesFront(gateway, application, *_own_paths(routes))

@@ -164,7 +164,12 @@ class DirectProtocol(GuardedProtocol):
         """Return the request whose head came, if it can be answered here."""
         url, _, query = self.url.partition(b"?")
         parser = self.parser
-        if url != self.path or self._running() is not None:
+        path = None
+        if url != self.path:
+            path = self.http.variant_path(url.decode("latin-1"))
+            if path is None:
+                return None
+        if self._running() is not None:
             return None
         method = _METHODS.get(parser.get_method())
         if (
@@ -178,7 +183,7 @@ class DirectProtocol(GuardedProtocol):
         length = self._length()
         if length is None:
             return None
-        head = self.http.read_head(method, self.headers)
+        head = self.http.read_head(method, self.headers, path)
         if self.front.shows_page(head):
             return None
         return _Cycle(head, length, query if method == "GET" else b"")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, OverloadedError
 from graphgw.server.client_watch import unless_client_leaves
+from graphgw.server.graphiql import PAGE_OF
 from graphgw.server.graphql_http import GraphQLHTTP, may_change, read_headers
 from graphgw.server.negotiate import prefers_html
 from graphgw.server.protocol import KEEPS_TIME
@@ -53,16 +54,23 @@ class GraphQLFront:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] != "http" or scope["path"] != self._path:
+        if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
+        path = None
+        if scope["path"] != self._path:
+            path = self.http.variant_path(scope["path"])
+            if path is None:
+                await self._application(scope, receive, send)
+                return
         method = scope["method"]
         if method == "OPTIONS":
             await self._answer_preflight(read_headers(scope["headers"]), send)
             return
-        head = self.http.read_head(method, scope["headers"])
+        head = self.http.read_head(method, scope["headers"], path)
         if self.shows_page(head):
-            await self._application(scope, receive, send)
+            page = {**scope, "path": self._path, PAGE_OF: path}
+            await self._application(page, receive, send)
             return
         answer = await self._serve(scope, head, receive)
         if answer is not None:
@@ -75,6 +83,7 @@ class GraphQLFront:
             head.method == "GET"
             and self._settings.has_graphiql
             and prefers_html(head.headers.get("accept"))
+            and self.http.has_page(head)
         )
 
     async def _serve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,12 +13,20 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.types import Scope
 
-    from graphgw.config.settings import ServerSettings
+    from graphgw.config.settings import ExampleOperation
+    from graphgw.gateway import Gateway
 
-__all__ = ["CONTENT_SECURITY_POLICY", "graphiql_routes"]
+__all__ = ["CONTENT_SECURITY_POLICY", "PAGE_OF", "graphiql_routes"]
+
+PAGE_OF: Final = "graphgw.page_of"
+"""In the scope: the path of the variant whose page is shown."""
+
+_CONFIG: Final = "/graphiql/config.json"
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -42,22 +51,36 @@ _PAGE_HEADERS: Final = {
 }
 
 
-def graphiql_routes(settings: ServerSettings) -> list[BaseRoute]:
-    """Return the routes of the page: at ``/``, at the GraphQL path, and its files.
+def graphiql_routes(gateway: Gateway) -> list[BaseRoute]:
+    """Return the routes of the page: at ``/``, at the GraphQL paths, and its files.
 
-    No script is inline and nothing comes from another host.
+    No script is inline and nothing comes from another host. A variant's page opens
+    those of the example operations that fit its graph.
     """
+    settings = gateway.settings.server
     folder = Path(str(files("graphgw.server") / "ide"))
-    configuration = orjson.dumps(_configuration(settings))
-
     assets = _Assets(directory=folder)
 
     async def page(request: Request) -> Response:
-        return await assets.get_response("index.html", request.scope)
+        path = request.scope.get(PAGE_OF)
+        if not gateway.has_page(path):
+            return Response("Not Found", status_code=404, media_type="text/plain")
+        if path is None:
+            return await assets.get_response("index.html", request.scope)
+        text = await asyncio.to_thread((folder / "index.html").read_text, "utf-8")
+        shown = text.replace(f'"{_CONFIG}"', f'"{_CONFIG}?path={path}"')
+        return Response(shown, media_type="text/html", headers=_PAGE_HEADERS)
 
-    async def config(_: Request) -> Response:
+    async def config(request: Request) -> Response:
+        path = request.query_params.get("path")
+        if path not in gateway.variant_paths:
+            path = None
+        examples = settings.examples
+        if gateway.settings.variants:
+            examples = tuple([x for x in examples if await gateway.fits(x.query, path)])
+        shown = _configuration(examples, path or settings.path)
         return Response(
-            configuration,
+            orjson.dumps(shown),
             media_type="application/json",
             headers={"cache-control": "no-cache"},
         )
@@ -66,7 +89,7 @@ def graphiql_routes(settings: ServerSettings) -> list[BaseRoute]:
         Route("/", page),
         Route(settings.path, page),
         Route("/graphiql", page),
-        Route("/graphiql/config.json", config),
+        Route(_CONFIG, config),
         Mount("/graphiql", assets),
     ]
 
@@ -82,16 +105,16 @@ class _Assets(StaticFiles):
         return response
 
 
-def _configuration(settings: ServerSettings) -> dict[str, Any]:
+def _configuration(examples: Sequence[ExampleOperation], path: str) -> dict[str, Any]:
     return {
         "title": "graphgw",
-        "endpoint": settings.path,
+        "endpoint": path,
         "tabs": [
             {
                 "title": example.title,
                 "query": example.query,
                 "variables": example.variables,
             }
-            for example in settings.examples
+            for example in examples
         ],
     }

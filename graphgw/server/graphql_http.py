@@ -52,7 +52,7 @@ class RequestHead:
     """What one request line and its headers come to; the same bytes, the same head.
 
     ``problem`` is why the request is refused whatever its body says, ``usual`` the
-    first header of each answer.
+    first header of each answer, ``path`` that of a variant; ``None`` is the main one.
     """
 
     method: str
@@ -61,6 +61,7 @@ class RequestHead:
     problem: GraphGWError | None
     usual: tuple[bytes, bytes]
     cross_origin: tuple[tuple[bytes, bytes], ...]
+    path: str | None = None
 
 
 class GraphQLHTTP:
@@ -71,8 +72,24 @@ class GraphQLHTTP:
         self._origins = frozenset(settings.allowed_origins)
         self._max_body_bytes = settings.max_body_bytes
 
-    def read_head(self, method: str, raw: RawHeaders) -> RequestHead:
-        """Return what a head asks for, or why it is refused."""
+    def variant_path(self, path: str) -> str | None:
+        """Return the path if a variant of the graph is there."""
+        return path if path in self._gateway.variant_paths else None
+
+    def has_page(self, head: RequestHead) -> bool:
+        """Tell whether GraphiQL may be shown where a request was sent to."""
+        return self._gateway.has_page(head.path)
+
+    def read_head(
+        self, method: str, raw: RawHeaders, path: str | None = None
+    ) -> RequestHead:
+        """Return what a head asks for, or why it is refused.
+
+        Args:
+            method: The request's.
+            raw: Its headers.
+            path: That of a variant; ``None`` is the main one.
+        """
         headers = read_headers(raw)
         media_type = choose_media_type(headers.get("accept"))
         problem: GraphGWError | None = None
@@ -88,6 +105,7 @@ class GraphQLHTTP:
             problem,
             (b"content-type", f"{media_type}; charset=utf-8".encode()),
             self.cross_origin(headers),
+            path,
         )
 
     def _check(self, method: str, media_type: str | None, headers: Headers) -> None:
@@ -132,12 +150,14 @@ class GraphQLHTTP:
         self, head: RequestHead, request: GraphQLRequest, peer: str | None
     ) -> Answer:
         """Have the gateway answer; ``peer`` is the address at the other end."""
+        variant = None if head.path is None else self._gateway.variant_at(head.path)
         response = await self._gateway.handle(
             request,
             head.headers,
             peer=peer,
             allows_mutation=head.method == "POST",
             answers_json=head.media_type == JSON_TYPE,
+            variant=variant,
         )
         return self.encode(head, response)
 
