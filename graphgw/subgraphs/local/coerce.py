@@ -24,6 +24,7 @@ from graphql import (
 
 from graphgw.errors import SourceBadAnswerError
 from graphgw.subgraphs.local.columns import is_list_class
+from graphgw.subgraphs.local.well_known import stamp_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ __all__ = [
     "complete_leaf",
     "enum_names",
     "leaf_expression",
+    "leaf_lines",
     "no_list",
 ]
 
@@ -98,12 +100,36 @@ def leaf_expression(
         return f"v if (v := {read.text}) is not None else {scope.add(unfit)}(v)"
     if isinstance(leaf, GraphQLEnumType):
         return _enum_expression(read, leaf, scope, must=must)
-    test = _TESTS.get(leaf.name) if leaf in _BUILT_IN else None
-    if test is None:
+    if leaf not in _BUILT_IN:
         return _scalar_expression(read, leaf, scope, must=must)
     careful = scope.add(_checked(leaf, must=must), leaf.name)
-    allowed = test.format(read=f"(v := {read.text})") + ("" if must else _OR_NULL)
-    return f"v if {allowed} else {_ALIKE.get(leaf.name, '')}{careful}(v)"
+    allowed = _TESTS[leaf.name].format(read=f"(v := {read.text})")
+    alike = _ALIKE.get(leaf.name, "").format(v="v")
+    return f"v if {allowed}{'' if must else _OR_NULL} else {alike}{careful}(v)"
+
+
+def leaf_lines(
+    read: Read,
+    non_null: tuple[bool, ...],
+    leaf: GraphQLLeafType,
+    scope: Scope,
+    name: str,
+) -> tuple[list[str], str]:
+    """Return the same as lines that may set ``name``, and the value's expression."""
+    must, *inner = non_null
+    if inner or leaf not in _BUILT_IN or read.is_final or leaf.name in read.fits:
+        return [], leaf_expression(read, non_null, leaf, scope)
+    careful = scope.add(_checked(leaf, must=must), leaf.name)
+    wrong = _WRONG[leaf.name].format(v=name)
+    if not must:
+        wrong = f"{name} is not None and ({wrong})"
+    alike = _ALIKE.get(leaf.name, "").format(v=name)
+    lines = [
+        f"{name} = {read.text}",
+        f"if {wrong}:",
+        f"    {name} = {alike}{careful}({name})",
+    ]
+    return lines, name
 
 
 def complete_leaf(
@@ -190,9 +216,18 @@ _TESTS: Final[Mapping[str, str]] = {
     "Boolean": "{read} is True or v is False",
 }
 _ALIKE: Final[Mapping[str, str]] = {
-    "ID": "str(v) if type(v) is int else ",
-    "Float": f"float(v) if type(v) is int and -{2**53} <= v <= {2**53} else ",
+    "ID": "str({v}) if type({v}) is int else ",
+    "Float": "float({v}) if type({v}) is int and "
+    f"-{2**53} <= {{v}} <= {2**53} else ",
 }
+_WRONG: Final[Mapping[str, str]] = {
+    "String": "type({v}) is not str",
+    "ID": "type({v}) is not str",
+    "Int": f"type({{v}}) is not int or not -{_MAX_INT + 1} <= {{v}} <= {_MAX_INT}",
+    "Float": "type({v}) is not float or {v} - {v}",
+    "Boolean": "{v} is not True and {v} is not False",
+}
+"""When a value is not plainly right; of floats ``inf - inf`` and ``nan`` are true."""
 _OR_NULL: Final = " or v is None"
 
 
@@ -237,6 +272,8 @@ def _scalar_expression(
     if parser is not None:
         cls, parse = scope.add(_TEMPORAL[leaf.name][0].__class__), scope.add(parser)
         other = f"{serialize}(v)" if must else f"None if v is None else {serialize}(v)"
+        if read.stamp is not None and leaf.name == "DateTime":
+            return _stamp_expression(read, scope, "" if must else "None")
         return (
             f"{parse}(v).isoformat() if type(v := {read.text}) is str"
             f" else v.isoformat() if type(v) is {cls} else {other}"
@@ -244,6 +281,20 @@ def _scalar_expression(
     if must:
         return f"{serialize}({read.text})"
     return f"None if (v := {read.text}) is None else {serialize}(v)"
+
+
+def _stamp_expression(read: Read, scope: Scope, null: str) -> str:
+    """Return an expression for a ``Timestamp``'s text, or for what stands for none.
+
+    One that is set but for its presence has seconds; that is looked at first.
+    """
+    text, no_stamp = scope.add(stamp_text), null or f"{scope.add(unfit)}(None)"
+    made, message = f"{text}(v.seconds, v.nanos)", f"(v := {read.stamp})"
+    if len(read.guards) == 1:
+        return f"{made} if {message}.seconds or {read.guards[0]} else {no_stamp}"
+    made = f"{text}({message}.seconds, v.nanos)"
+    guards = " and ".join(read.guards)
+    return f"{made} if {guards} else {no_stamp}" if guards else made
 
 
 def _serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:

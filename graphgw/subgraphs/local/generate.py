@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graphql import GraphQLEnumType
 
 from graphgw.errors import InternalError
-from graphgw.subgraphs.local.coerce import enum_names, leaf_expression
+from graphgw.subgraphs.local.coerce import enum_names, leaf_lines
 from graphgw.subgraphs.local.program import (
     BatchRead,
     ComputedCall,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLLeafType
 
-    from graphgw.subgraphs.local.program import ObjectProgram
+    from graphgw.subgraphs.local.program import ObjectProgram, ReadPath
     from graphgw.subgraphs.local.rows import RowKind
 
 __all__ = ["Reader", "generate_leaves", "generate_reader"]
@@ -135,8 +135,13 @@ def generate_leaves(
 ) -> Callable[[list[Any]], list[Any]]:
     """Return a function that coerces a column of leaf values, all plainly right."""
     scope = Scope()
-    expression = leaf_expression(Read("value"), non_null, leaf, scope)
-    source = f"def coerce(values):\n    return [{expression} for value in values]\n"
+    lines, done = leaf_lines(Read("value"), non_null, leaf, scope, "done")
+    if lines:
+        body = "".join(f"        {line}\n" for line in [*lines, f"out.append({done})"])
+        source = f"    out = []\n    for value in values:\n{body}    return out\n"
+    else:
+        source = f"    return [{done} for value in values]\n"
+    source = f"def coerce(values):\n{source}"
     made: Callable[[list[Any]], list[Any]] = _execute(source, scope, leaf.name)[
         "coerce"
     ]
@@ -156,33 +161,40 @@ def _code(source: str, title: str) -> CodeType:
 
 
 def _assemble(program: ObjectProgram, kind: RowKind, scope: Scope) -> str:
-    entries, names, unpacked = [], [], []
-    for field in program.fields:
+    entries, names, unpacked, lines = [], [], [], []
+    for index, field in enumerate(program.fields):
         if field.column is None:
-            value = _inline(field, kind, scope)
+            before, value = _inline(field, kind, scope, f"v{index}")
+            lines += before
         else:
             value = f"x{field.column}"
             names.append(value)
             unpacked.append(f"c{field.column}")
-        entries.append(f"            {field.response_key!r}: {value},\n")
+        entries.append(f"{field.response_key!r}: {value}")
     head = "def assemble(rows, columns):\n"
     loop = "for row in rows"
     if names:
         head += f"    {', '.join(unpacked)}, = columns\n"
         targets, columns = ", ".join(names), ", ".join(unpacked)
         loop = f"for row, {targets} in zip(rows, {columns})"
-    body = "".join(entries)
-    return f"{head}    return [\n        {{\n{body}        }}\n        {loop}\n    ]\n"
+    made = f"{{{', '.join(entries)}}}"
+    if not lines:
+        return f"{head}    return [{made} {loop}]\n"
+    body = "".join(f"        {line}\n" for line in [*lines, f"out.append({made})"])
+    return f"{head}    out = []\n    {loop}:\n{body}    return out\n"
 
 
-def _inline(field: FieldProgram, kind: RowKind, scope: Scope) -> str:
+def _inline(
+    field: FieldProgram, kind: RowKind, scope: Scope, name: str
+) -> tuple[list[str], str]:
+    """Return lines that may set ``name``, and the expression for a field's value."""
     match field.source:
         case Constant(value):
-            return repr(value)
+            return [], repr(value)
         case PlainRead(path) if field.leaf is not None:
             must, names = field.non_null[0], _names(field.leaf)
             read = kind.read(path, scope, must=must, enum=names)
-            return leaf_expression(read, field.non_null, field.leaf, scope)
+            return leaf_lines(read, field.non_null, field.leaf, scope, name)
         case _:
             raise InternalError(f"{field.coordinate} is not read inline")
 
@@ -205,14 +217,18 @@ def _input_expression(field: FieldProgram, kind: RowKind, scope: Scope) -> str |
             read = kind.read(path, scope, must=False, enum=_names(field.leaf))
             return raw_text(read, scope)
         case BatchRead(_, keys, is_tuple):
-            parts = [key_text(path, kind, scope) for path in keys]
+            parts = [_key(path, kind, scope) for path in keys]
             return f"({', '.join(parts)},)" if is_tuple else parts[0]
         case ComputedCall(_, reads):
             texts = [kind.read(path, scope, must=False).text for path in reads]
             return f"({', '.join(texts)},)" if texts else "()"
         case ReferenceRead(keys):
-            pairs = [(name, key_text(path, kind, scope)) for name, path in keys]
+            pairs = [(name, _key(path, kind, scope)) for name, path in keys]
             entries = ", ".join(f"{name!r}: {text}" for name, text in pairs)
             return f"{{{entries}}}"
         case _:
             return None
+
+
+def _key(path: ReadPath, kind: RowKind, scope: Scope) -> str:
+    return key_text(kind.read(path, scope, must=False), path)

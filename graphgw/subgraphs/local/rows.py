@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from strawberry.types.base import get_object_definition
 
 from graphgw.subgraphs.local.program import ReadPath
-from graphgw.subgraphs.local.well_known import WELL_KNOWN
+from graphgw.subgraphs.local.well_known import WELL_KNOWN, to_datetime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,8 @@ class Read:
     ``fits`` names the leaf types whose every rule the value keeps. ``is_list`` is set
     where the value is certainly a list (never ``None``); ``items`` then tells of its
     items. A value that ``is_final`` was coerced before. ``enum_table`` are GraphQL
-    names by what is read, where that is not the enum's own.
+    names by what is read, where that is not the enum's own. ``stamp`` reads the
+    ``Timestamp`` that the value is made of, which is there if ``guards`` hold.
     """
 
     text: str
@@ -47,6 +48,8 @@ class Read:
     is_list: bool = False
     is_final: bool = False
     enum_table: Mapping[Any, str | None] | None = None
+    stamp: str | None = None
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ class Scope:
 
 
 class RowKind(Protocol):
-    """One kind of row: how a value is read from the variable ``row``."""
+    """One kind of row: how a value is read from the variable that holds one."""
 
     @property
     def name(self) -> str:
@@ -85,7 +88,13 @@ class RowKind(Protocol):
         ...
 
     def read(
-        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
     ) -> Read:
         """Return how ``path`` is read.
 
@@ -95,6 +104,7 @@ class RowKind(Protocol):
             must: A missing value may raise.
             enum: The GraphQL names of an enum by member, value and name, where the
                 value becomes one.
+            row: The variable that holds the row.
         """
         ...
 
@@ -113,9 +123,8 @@ def raw_text(read: Read, scope: Scope) -> str:
     return f"{scope.add(translate)}({read.text}, {scope.add(read.enum_table, 'names')})"
 
 
-def key_text(path: ReadPath, kind: RowKind, scope: Scope) -> str:
+def key_text(read: Read, path: ReadPath) -> str:
     """Return an expression for a part of a key; ids are text."""
-    read = kind.read(path, scope, must=False)
     if not path.is_id or "ID" in read.fits:
         return read.text
     return f"(v if type(v := {read.text}) is str or v is None else str(v))"
@@ -159,13 +168,19 @@ class DictRows:
     name: str = "dict"
 
     def read(
-        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
     ) -> Read:
         """Return a subscript, or ``get`` where the key may be missing."""
         first, *rest = path.row
         if not rest:
-            return Read(f"row[{first!r}]" if must else f"row.get({first!r})")
-        text = f"row.get({first!r})"
+            return Read(f"{row}[{first!r}]" if must else f"{row}.get({first!r})")
+        text = f"{row}.get({first!r})"
         walk = scope.add(walker(tuple(rest), enum), "walk")
         if len(rest) > 1 or enum is not None:
             return Read(f"{walk}({text})")
@@ -180,12 +195,18 @@ class RepresentationRows:
     name: str = "representation"
 
     def read(
-        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
     ) -> Read:
         """Return a subscript by the GraphQL name."""
         del scope, must, enum
         name = path.graphql or path.row[0]
-        return Read(f"row.get({name!r})", is_final=True)
+        return Read(f"{row}.get({name!r})", is_final=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +217,20 @@ class ObjectRows:
     is_strawberry: bool
 
     def read(
-        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
     ) -> Read:
         """Return an attribute, or a walk where the path is longer."""
         del must
         names = path.attribute if self.is_strawberry else path.row
         if len(names) == 1:
-            return Read(attribute("row", names[0]))
-        return Read(f"{scope.add(walker(names, enum), 'walk')}(row)")
+            return Read(attribute(row, names[0]))
+        return Read(f"{scope.add(walker(names, enum), 'walk')}({row})")
 
 
 REPRESENTATION: Final[RowKind] = RepresentationRows()
@@ -233,17 +260,23 @@ class MessageRows:
         return full_name
 
     def read(
-        self, path: ReadPath, scope: Scope, *, must: bool, enum: object = None
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
     ) -> Read:
         """Return attributes, each guarded by its presence where it has one."""
         del must
         guards: list[str] = []
-        text, descriptor = "row", self.descriptor
+        text, descriptor = row, self.descriptor
         *ways, last = path.row
         for name in ways:
             step = descriptor.fields_by_name.get(name)
             if step is None or step.message_type is None or _is_repeated(step):
-                return Read(f"{scope.add(walker(path.row, enum), 'walk')}(row)")
+                return Read(f"{scope.add(walker(path.row, enum), 'walk')}({row})")
             guards.append(f"{text}.HasField({name!r})")
             text, descriptor = attribute(text, name), step.message_type
         found = descriptor.fields_by_name.get(last)
@@ -274,12 +307,8 @@ def _guarded(read: Read, guards: list[str]) -> Read:
     if not guards:
         return read
     condition = " and ".join(guards)
-    return Read(
-        f"({read.text} if {condition} else None)",
-        never_null=False,
-        fits=read.fits,
-        enum_table=read.enum_table,
-    )
+    text = f"({read.text} if {condition} else None)"
+    return replace(read, text=text, never_null=False, guards=tuple(guards))
 
 
 def _is_repeated(descriptor: Any) -> bool:
@@ -294,7 +323,8 @@ def _single(found: Any, text: str, scope: Scope, enum: object) -> Read:
         known = WELL_KNOWN.get(found.message_type.full_name)
         if known is None:
             return Read(text, never_null=True)
-        return Read(f"{scope.add(known)}({text})")
+        stamp = text if known is to_datetime else None
+        return Read(f"{scope.add(known)}({text})", stamp=stamp)
     if found.enum_type is not None:
         table = _by_number(found.enum_type, enum)
         never_null = table is not None and None not in table.values()

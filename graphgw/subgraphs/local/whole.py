@@ -9,11 +9,11 @@ by field, so that errors and nulls are found where they are.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphql import GraphQLEnumType
 
-from graphgw.subgraphs.local.coerce import enum_names, leaf_expression, unfit
+from graphgw.subgraphs.local.coerce import enum_names, leaf_lines, unfit
 from graphgw.subgraphs.local.expected_rows import promised_rows
 from graphgw.subgraphs.local.program import (
     ComputedCall,
@@ -32,12 +32,15 @@ from graphgw.subgraphs.local.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from graphgw.subgraphs.local.program import FieldProgram
     from graphgw.subgraphs.local.rows import RowKind, Scope
 
 __all__ = ["generate_whole"]
+
+_MOST_LEVELS: Final = 16
+"""Levels in one function; Python nests no more than 20 loops."""
 
 
 def generate_whole(program: ObjectProgram, kind: RowKind, scope: Scope) -> str | None:
@@ -47,13 +50,12 @@ def generate_whole(program: ObjectProgram, kind: RowKind, scope: Scope) -> str |
     """
     if not program.columns or program.is_async or kind is REPRESENTATION:
         return None
-    writer = _Writer(scope)
     try:
-        body = writer.object(program, kind)
+        lines = _Writer(scope).objects(program, kind, "rows", "out")
     except _NotWholeError:
         return None
-    source = "\n\n".join(writer.functions)
-    return f"{source}\n\ndef whole(rows):\n    return [{body} for row in rows]\n"
+    body = "\n".join(f"    {line}" for line in [*lines, "return out"])
+    return f"def whole(rows):\n{body}\n"
 
 
 class _NotWholeError(Exception):
@@ -61,39 +63,63 @@ class _NotWholeError(Exception):
 
 
 class _Writer:
-    """Writes expressions in the variable ``row``; helpers go to ``functions``."""
+    """Writes the lines that make objects of rows, a loop in a loop for each list."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._numbers = count(1)
-        self.functions: list[str] = []
+        self._depth = 0
 
-    def object(self, program: ObjectProgram, kind: RowKind) -> str:
-        """Return an expression for one object."""
+    def objects(
+        self, program: ObjectProgram, kind: RowKind, rows: str, out: str
+    ) -> list[str]:
+        """Return lines that set ``out`` to the objects of what ``rows`` holds."""
+        row = self._name("row")
+        before, made = self._object(program, kind, row)
+        if not before and ":=" not in made:
+            return [f"{out} = [{made} for {row} in {rows}]"]
+        return [
+            f"{out} = []",
+            f"for {row} in {rows}:",
+            *_indented(before),
+            f"    {out}.append({made})",
+        ]
+
+    def _name(self, stem: str) -> str:
+        return f"{stem}{next(self._numbers)}"
+
+    def _object(
+        self, program: ObjectProgram, kind: RowKind, row: str
+    ) -> tuple[list[str], str]:
+        """Return lines to go ahead, and an expression for one object."""
         if program.is_async or any(field.is_given for field in program.columns):
             raise _NotWholeError
-        entries = (
-            f"{f.response_key!r}: {self._field(f, kind)}" for f in program.fields
-        )
-        return f"{{{', '.join(entries)}}}"
+        lines, entries = [], []
+        for field in program.fields:
+            before, value = self._field(field, kind, row)
+            lines += before
+            entries.append(f"{field.response_key!r}: {value}")
+        return lines, f"{{{', '.join(entries)}}}"
 
-    def _field(self, field: FieldProgram, kind: RowKind) -> str:
+    def _field(
+        self, field: FieldProgram, kind: RowKind, row: str
+    ) -> tuple[list[str], str]:
         match field.source:
             case Constant(value):
-                return repr(value)
+                return [], repr(value)
             case ReferenceRead():
-                return self._reference(field, field.source, kind)
+                return self._reference(field, field.source, kind, row)
             case ComputedCall() if field.source.arguments.nodes or field.is_async:
                 raise _NotWholeError
             case PlainRead() | ComputedCall() if field.leaf is not None:
-                read = self._read(field, kind)
-                return leaf_expression(read, field.non_null, field.leaf, self._scope)
+                read, name = self._read(field, kind, row), self._name("v")
+                return leaf_lines(read, field.non_null, field.leaf, self._scope, name)
             case PlainRead() | ComputedCall() if isinstance(field.child, ObjectProgram):
-                return self._nested(field, field.child, kind)
+                return self._nested(field, field.child, kind, row)
             case _:
                 raise _NotWholeError
 
-    def _read(self, field: FieldProgram, kind: RowKind) -> Read:
+    def _read(self, field: FieldProgram, kind: RowKind, row: str) -> Read:
         source, scope = field.source, self._scope
         if isinstance(source, PlainRead):
             enum = (
@@ -102,37 +128,56 @@ class _Writer:
                 else None
             )
             must = field.non_null[0]
-            return kind.read(source.path, scope, must=must, enum=enum)
+            return kind.read(source.path, scope, must=must, enum=enum, row=row)
         if not isinstance(source, ComputedCall) or field.is_given:
             raise _NotWholeError
-        values = (kind.read(p, scope, must=False).text for p in source.reads)
+        values = (kind.read(p, scope, must=False, row=row).text for p in source.reads)
         return Read(f"{scope.add(source.function)}({', '.join(values)})")
 
-    def _nested(self, field: FieldProgram, child: ObjectProgram, kind: RowKind) -> str:
-        read = self._read(field, kind)
+    def _nested(
+        self, field: FieldProgram, child: ObjectProgram, kind: RowKind, row: str
+    ) -> tuple[list[str], str]:
+        self._depth += 1
+        if self._depth > _MOST_LEVELS:
+            raise _NotWholeError
+        try:
+            return self._below(field, child, kind, row)
+        finally:
+            self._depth -= 1
+
+    def _below(
+        self, field: FieldProgram, child: ObjectProgram, kind: RowKind, row: str
+    ) -> tuple[list[str], str]:
+        """Return lines and an expression for the objects below one."""
+        read = self._read(field, kind, row)
         inner = self._inner_kind(field, kind)
         must, *items = field.non_null
-        body = self.object(child, inner)
         if len(items) > 1 or (items and inner is DICT and not _looks_at_rows(child)):
             raise _NotWholeError
-        if read.is_list and items and ":=" not in read.text:
-            return f"[{body} for row in {read.text}]"
-        name = f"whole_{next(self._numbers)}"
-        raises = f"raise {self._scope.add(unfit)}(row)"
-        otherwise = raises if must else f"return None if row is None else {raises[6:]}"
+        out = self._name("made")
+        if read.is_list and items:
+            lines = self.objects(child, inner, read.text, out)
+            if len(lines) == 1:
+                return [], lines[0].removeprefix(f"{out} = ")
+            return lines, out
+        found = self._name("row")
+        before = [f"{found} = {read.text}"]
+        unfit_ = f"{self._scope.add(unfit)}({found})"
         if items:
-            test, made = "type(row) is list", f"[{body} for row in row]"
-        elif inner is DICT:
-            test, made = "type(row) is dict", body
+            wrong, made = f"type({found}) is not list", out
+            lines = self.objects(child, inner, found, out)
         else:
-            test, made = "row is not None", body
-        self.functions.append(
-            f"def {name}(row):\n"
-            f"    if {test}:\n"
-            f"        return {made}\n"
-            f"    {otherwise}\n"
-        )
-        return f"{name}({read.text})"
+            is_dict = inner is DICT
+            wrong = f"type({found}) is not dict" if is_dict else f"{found} is None"
+            lines, made = self._object(child, inner, found)
+        if must:
+            return [*before, f"if {wrong}: {unfit_}", *lines], made
+        if not items:
+            lines = [*lines, f"{out} = {made}"]
+        before.append(f"if {found} is None: {out} = None")
+        if wrong != f"{found} is None":
+            before.append(f"elif {wrong}: {unfit_}")
+        return [*before, "else:", *_indented(lines)], out
 
     def _inner_kind(self, field: FieldProgram, kind: RowKind) -> RowKind:
         source = field.source
@@ -149,21 +194,29 @@ class _Writer:
         raise _NotWholeError
 
     def _reference(
-        self, field: FieldProgram, source: ReferenceRead, kind: RowKind
-    ) -> str:
+        self, field: FieldProgram, source: ReferenceRead, kind: RowKind, row: str
+    ) -> tuple[list[str], str]:
         child = field.child
         if not isinstance(child, EntityProgram) or child.keys:
             raise _NotWholeError
         if not isinstance(child.program, ObjectProgram) or len(field.non_null) > 1:
             raise _NotWholeError
-        names = {key: f"k{next(self._numbers)}" for key, _ in source.keys}
-        entries = ", ".join(self._known(child.program, names))
-        tests = " and ".join(
-            f"({names[key]} := {key_text(path, kind, self._scope)}) is not None"
-            for key, path in source.keys
-        )
+        names: dict[str, str] = {}
+        lines, unsure = [], []
+        for key, path in source.keys:
+            read = kind.read(path, self._scope, must=False, row=row)
+            text = key_text(read, path)
+            if read.never_null and text == read.text:
+                names[key] = text
+                continue
+            name = names[key] = self._name("key")
+            lines.append(f"{name} = {text}")
+            unsure.append(f"{name} is not None")
+        made = f"{{{', '.join(self._known(child.program, names))}}}"
+        if not unsure:
+            return [], made
         no_key = f"{self._scope.add(unfit)}(None)" if field.non_null[0] else "None"
-        return f"({{{entries}}} if {tests} else {no_key})"
+        return lines, f"({made} if {' and '.join(unsure)} else {no_key})"
 
     def _known(self, program: ObjectProgram, names: dict[str, str]) -> Iterator[str]:
         """Yield the entries of an object of which only the key is wanted."""
@@ -175,6 +228,10 @@ class _Writer:
                     yield f"{field.response_key!r}: {names[path.graphql]}"
                 case _:
                     raise _NotWholeError
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _looks_at_rows(program: ObjectProgram) -> bool:

@@ -15,7 +15,7 @@ from google.protobuf import (
 from strawberry.scalars import JSON
 
 from graphgw import ConfigurationError, Subgraph, batched, resolved, sourced
-from graphgw.subgraphs.local.well_known import to_timedelta
+from graphgw.subgraphs.local.well_known import stamp_text, to_datetime, to_timedelta
 
 TYPES = descriptor_pb2.FieldDescriptorProto
 
@@ -382,4 +382,40 @@ def test_fields_that_a_named_message_lacks_are_found_at_registration():
     assert [(p.where, p.message) for p in refusal.value.problems] == [
         ("Parcel.colour", "Order has no field colour"),
         ("Parcel.size", "Order has no field price.size"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"),
+    [
+        pytest.param(0, 0, id="epoch"),
+        pytest.param(0, 1_000, id="microsecond"),
+        pytest.param(0, 999, id="below-a-microsecond"),
+        pytest.param(-1, 999_999_999, id="before-epoch"),
+        pytest.param(1_709_210_096, 0, id="leap-day"),
+        pytest.param(1_709_210_096, 120_000_000, id="fraction"),
+        pytest.param(-62_135_596_800, 0, id="first-year"),
+        pytest.param(253_402_300_799, 999_999_999, id="last-second"),
+    ],
+)
+def test_a_timestamp_reads_like_its_datetime(seconds, nanos):
+    stamp = timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)
+
+    assert stamp_text(seconds, nanos) == to_datetime(stamp).isoformat()
+
+
+def test_a_timestamp_beyond_the_calendar_is_refused():
+    with pytest.raises(ValueError, match=r"year|ordinal"):
+        stamp_text(253_402_300_800, 0)
+
+
+async def test_a_timestamp_at_the_epoch_is_not_an_unset_one(ask):
+    epoch = OrderMessage()
+    epoch.created_at.SetInParent()
+
+    result = await ask(serve(epoch, OrderMessage()), "{ orders { createdAt } }")
+
+    assert [order["createdAt"] for order in result.data["orders"]] == [
+        "1970-01-01T00:00:00+00:00",
+        None,
     ]

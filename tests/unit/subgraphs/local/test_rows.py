@@ -83,6 +83,13 @@ def as_instance():
     )
 
 
+@strawberry.type
+class Box:
+    size: int
+    boxes: list["Box"]
+    lid: "Box | None"
+
+
 def serve(*rows):
     async def find_items(_context):
         return list(rows)
@@ -294,3 +301,29 @@ async def test_names_of_types_keep_clear_of_generated_names(ask):
     )
 
     assert result.data == {"thing": {"input": "A", "parts": [{"code": "c"}]}}
+
+
+@pytest.mark.parametrize("key", ["boxes", "lid"])
+@pytest.mark.parametrize("levels", [5, 40])
+async def test_rows_may_stand_in_each_other_at_any_depth(ask, key, levels):
+    row = {"size": 0, "boxes": [], "lid": None}
+    made, query = {"size": 0}, "size"
+    for size in range(1, levels):
+        row = {"size": size, "boxes": [row, row][: size % 2 + 1], "lid": row}
+        inner = [made, made][: size % 2 + 1] if key == "boxes" else made
+        made, query = {"size": size, key: inner}, f"size {key} {{ {query} }}"
+        if size > 10:
+            row["boxes"] = row["boxes"][:1]
+            made[key] = made[key][:1] if key == "boxes" else made[key]
+
+    async def find_box(_context) -> dict[str, object]:
+        return row
+
+    @strawberry.type
+    class Query:
+        box: Box = resolved(find_box)
+
+    result = await ask(Subgraph("boxes", query=Query), f"{{ box {{ {query} }} }}")
+
+    assert result.data == {"box": made}
+    assert result.errors == ()
