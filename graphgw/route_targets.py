@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from importlib import import_module
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
+from graphgw.routes.changes import Changes
 from graphgw.routes.headers import ForwardRules
 from graphgw.routes.match import RouteTable, place_of
 
@@ -31,6 +34,7 @@ class OpenRoute:
     settings: RouteSettings
     handler: RouteHandler
     policy: RoutePolicy
+    changes: Changes
     places: Places | None = None
 
 
@@ -100,6 +104,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
             continue
         try:
             handler = await opener(route, parts)
+            changes = _open_changes(route)
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -111,12 +116,48 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
             parts.resources.store,
         )
         places = _places(route.concurrency, known.get(route.name))
-        opened.append((place_of(route), OpenRoute(route, handler, policy, places)))
+        opened.append(
+            (place_of(route), OpenRoute(route, handler, policy, changes, places))
+        )
     table = RouteTable(opened)
     problems += table.problems
     if problems:
         raise ConfigurationError(problems)
     return table
+
+
+def _open_changes(route: RouteSettings) -> Changes:
+    """Return the changes of a route with the functions that its hooks name.
+
+    Raises:
+        ConfigurationError: There is no such function.
+    """
+    hooks: list[Any] = []
+    for side, name in (
+        ("request", route.request.hook),
+        ("response", route.response.hook),
+    ):
+        hooks.append(
+            None
+            if name is None
+            else _import_hook(name, f"routes.{route.name}.{side}.hook")
+        )
+    return Changes(route, *hooks)
+
+
+def _import_hook(name: str, where: str) -> Any:
+    module, _, attribute = name.partition(":")
+    mend = "write it as module:function"
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        problem = Problem(f'cannot import "{name}": {error}', where, mend)
+        raise ConfigurationError([problem]) from error
+    if not iscoroutinefunction(found):
+        raise ConfigurationError(
+            [Problem(f'"{name}" is no async function', where, mend)]
+        )
+    return found
 
 
 def _places(limit: int | None, before: Places | None) -> Places | None:

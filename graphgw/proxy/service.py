@@ -140,6 +140,7 @@ class ServiceHandler:
             is_trusted=bool(self._proxies) and self._proxies.holds(head.peer),
             keeps_host=self._rules.preserve_host,
         )
+        headers = exchange.outgoing(headers)
         headers += self._own
         settings = self._service.settings
         if settings.request_id_header is not None:

@@ -10,7 +10,13 @@ from graphgw.errors import BodyTooLargeError, GraphGWError
 from graphgw.routes.problem import PROBLEM_TYPE, describe_problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Mapping,
+    )
 
     from graphgw.context import RequestContext
     from graphgw.routes.settings import RouteSettings
@@ -20,6 +26,7 @@ __all__ = [
     "BodyReader",
     "ClientLeftError",
     "Exchange",
+    "Outgoing",
     "RawHeaders",
     "RequestHead",
     "Responder",
@@ -28,6 +35,9 @@ __all__ = [
 
 RawHeaders: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 """Names in lower case and values, in order; a name may stand there twice."""
+
+
+Outgoing: TypeAlias = "Callable[[list[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]"
 
 
 class ClientLeftError(GraphGWError):
@@ -104,10 +114,19 @@ class Exchange:
 
     ``head`` is replaced by whoever changes the request, ``responder`` by whoever
     changes the answer. ``context`` has the principal, deadline, request id, observer
-    and connections.
+    and connections. ``outgoing`` makes the headers (or metadata) that a backend is sent
+    of those that may go on to it: every handler that calls one must ask it.
     """
 
-    __slots__ = ("_body", "_reader", "context", "head", "responder", "route")
+    __slots__ = (
+        "_body",
+        "_reader",
+        "context",
+        "head",
+        "outgoing",
+        "responder",
+        "route",
+    )
 
     def __init__(
         self,
@@ -121,6 +140,7 @@ class Exchange:
         self.head = head
         self.context = context
         self.responder = responder
+        self.outgoing: Outgoing = _unchanged
         self._reader = reader
         self._body: bytes | None = None
 
@@ -252,6 +272,10 @@ class RouteHandler(Protocol):
         Any ``GraphGWError`` that it raises before it answers becomes a problem.
         """
         ...
+
+
+def _unchanged(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return headers
 
 
 def _too_large(limit: int) -> BodyTooLargeError:

@@ -15,6 +15,7 @@ __all__ = [
     "forward_answer",
     "forward_request",
     "is_identity_header",
+    "is_of_connection",
     "read_headers",
 ]
 
@@ -104,6 +105,11 @@ class ForwardRules:
         if not self.cookies:
             names |= {b"cookie"}
         return names if self.authorization else names | self.credentials
+
+
+def is_of_connection(name: bytes) -> bool:
+    """Tell whether a header belongs to one connection or one message's framing."""
+    return name in _HOP_BY_HOP or name in _OF_MESSAGE
 
 
 def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

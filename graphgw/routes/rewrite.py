@@ -20,12 +20,10 @@ def build_target(route: RouteSettings) -> Callable[[RequestHead], str]:
     """Return what turns a request into the path and query at the service."""
     prefix = route.strip_prefix
     template = None if route.rewrite is None else parse_template(route.rewrite)
-    changes = route.request.query
 
     def target(head: RequestHead) -> str:
         path = _rewrite(head, prefix, template)
-        query = set_query(head.query, changes) if changes else head.query
-        return f"{path}?{query}" if query else path
+        return f"{path}?{head.query}" if head.query else path
 
     return target
 

@@ -179,7 +179,7 @@ class _Call:
             places.enter()
         try:
             if total is None:
-                await route.handler.handle(exchange)
+                await _handle(route, exchange)
             else:
                 await self._within(total, exchange, responder)
         finally:
@@ -192,7 +192,7 @@ class _Call:
         """Let the whole exchange take no longer than the route allows."""
         try:
             async with asyncio.timeout(seconds):
-                await self._route.handler.handle(exchange)
+                await _handle(self._route, exchange)
         except TimeoutError as error:
             message = "the answer took too long"
             kind = AnswerBrokenError if responder.is_started else DeadlineExceededError
@@ -228,6 +228,13 @@ class _Call:
                 self._head.peer if principal is None else principal.ip,
             )
         )
+
+
+async def _handle(route: OpenRoute, exchange: Exchange) -> None:
+    if route.changes.is_empty:
+        await route.handler.handle(exchange)
+    else:
+        await route.changes.handle(exchange, route.handler)
 
 
 def _read_head(scope: Scope) -> RequestHead:
