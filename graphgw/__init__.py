@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from graphgw.gateway import Gateway
     from graphgw.policies.row_functions import row_policy
+    from graphgw.routes.messages import RouteRequest, RouteResponse
     from graphgw.server.app import create_app
     from graphgw.sources.grpc import grpc_source
     from graphgw.sources.rest import rest_source
@@ -40,6 +41,8 @@ __all__ = [
     "Principal",
     "RequestContext",
     "ResolverError",
+    "RouteRequest",
+    "RouteResponse",
     "SourceError",
     "Subgraph",
     "batched",
@@ -62,6 +65,8 @@ _HOMES: Final = {
     "Principal": "graphgw.types",
     "RequestContext": "graphgw.context",
     "ResolverError": "graphgw.errors",
+    "RouteRequest": "graphgw.routes.messages",
+    "RouteResponse": "graphgw.routes.messages",
     "SourceError": "graphgw.errors",
     "Subgraph": "graphgw.subgraphs.local.subgraph",
     "batched": "graphgw.subgraphs.local.fields",

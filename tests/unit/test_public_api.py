@@ -16,6 +16,8 @@ NAMES = [
     "Principal",
     "RequestContext",
     "ResolverError",
+    "RouteRequest",
+    "RouteResponse",
     "SourceError",
     "Subgraph",
     "batched",
