@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore"]
 
 _EPSILON: Final = 1e-9
+_VALUES: Final = ""
+"""The group of what is kept in bytes."""
 
 
 class MemoryStore:
@@ -54,7 +56,7 @@ class MemoryStore:
     async def get_many(self, keys: Sequence[str], tags: Sequence[str] = ()) -> Found:
         """Return the values of the keys and the stamps of the tags."""
         now, objects = self._clock.monotonic(), self.objects
-        entries = [objects.get(key, now) for key in keys]
+        entries = [objects.get(_VALUES, key, now) for key in keys]
         stamps = [objects.stamp_of(tag) for tag in tags]
         return Found(
             [None if entry is None else entry.value for entry in entries],
@@ -69,14 +71,14 @@ class MemoryStore:
                 entry = Entry(
                     value, since=now, until=now + ttl, version=objects.version
                 )
-                objects.put(key, entry, len(value))
+                objects.put(_VALUES, key, entry, len(key) + len(value))
             else:
-                objects.discard(key)
+                objects.discard(_VALUES, key)
 
     async def delete_many(self, keys: Sequence[str]) -> None:
         """Drop keys that are there."""
         for key in keys:
-            self.objects.discard(key)
+            self.objects.discard(_VALUES, key)
 
     async def invalidate(self, tags: Sequence[str]) -> None:
         """Change the stamps of the tags.

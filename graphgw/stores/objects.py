@@ -1,16 +1,17 @@
-"""Objects of one process by name, with tags that date them, bounded in bytes."""
+"""Objects of one process by group and key, dated by tags, bounded in bytes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
 __all__ = ["Entry", "ObjectTable"]
 
-_OVERHEAD: Final = 200
-"""What an entry takes beside its name and its value, about."""
+_OVERHEAD: Final = 300
+"""What an entry takes beside its key and its value, about."""
+_NO_ENTRIES: Final[dict[Any, Any]] = {}
 
 
 class Entry:
@@ -19,7 +20,17 @@ class Entry:
     ``version`` is the number of invalidations that it is known to have survived.
     """
 
-    __slots__ = ("is_used", "since", "size", "tags", "until", "value", "version")
+    __slots__ = (
+        "group",
+        "is_used",
+        "key",
+        "since",
+        "size",
+        "tags",
+        "until",
+        "value",
+        "version",
+    )
 
     def __init__(
         self,
@@ -35,6 +46,8 @@ class Entry:
         self.until = until
         self.version = version
         self.tags = tags
+        self.group = ""
+        self.key: Hashable = ""
         self.size = 0
         self.is_used = False
 
@@ -47,7 +60,7 @@ class ObjectTable:
     while nothing is. Points in time are given, on any one clock.
 
     Args:
-        max_bytes: What names and values may take, as their owners say.
+        max_bytes: What keys and values may take, as their owners say.
         max_tags: How many invalidated tags are remembered. Beyond it everything is
             forgotten: an object must never outlive the invalidation of its tag.
     """
@@ -59,28 +72,33 @@ class ObjectTable:
         self._max_tags = max_tags
         self._floor = 0
         self._stamps: dict[str, int] = {}
-        self._entries: dict[str, Entry] = {}
+        self._groups: dict[str, dict[Hashable, Entry]] = {}
+        self._order: dict[Entry, None] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._order)
 
-    def get(self, name: str, now: float) -> Entry | None:
-        """Return the entry of a name if it counts."""
-        entry = self._entries.get(name)
+    def get(self, group: str, key: Hashable, now: float) -> Entry | None:
+        """Return the entry of a key if it counts."""
+        found = self._groups.get(group)
+        entry = None if found is None else found.get(key)
         if entry is None:
             return None
         if entry.until <= now or not self._counts(entry):
-            self.discard(name)
+            self._drop(entry)
             return None
         entry.is_used = True
         return entry
 
-    def values_since(self, names: Sequence[str], since: float) -> list[Any] | None:
-        """Return the values of all names, each made after ``since``, or ``None``."""
-        entries, version = self._entries, self.version
-        found = []
-        for name in names:
-            entry = entries.get(name)
+    def values_since(
+        self, group: str, keys: Sequence[Hashable], since: float
+    ) -> list[Any] | None:
+        """Return the values of all keys, each made after ``since``, or ``None``."""
+        entries = self._groups.get(group)
+        if entries is None:
+            return None
+        version, found = self.version, []
+        for entry in map(entries.get, keys):
             if entry is None or entry.since <= since:
                 return None
             if entry.version != version and not self._counts(entry):
@@ -89,28 +107,31 @@ class ObjectTable:
             found.append(entry.value)
         return found
 
-    def put(self, name: str, entry: Entry, size: int) -> None:
+    def put(self, group: str, key: Hashable, entry: Entry, size: int) -> None:
         """Keep an entry in place of the one before, if it counts at all.
 
         Args:
-            name: Its name.
+            group: Keys of one kind; equal keys of two groups are two.
+            key: Its key.
             entry: Its version is that of the table before the value was looked up.
-            size: Bytes of the value.
+            size: Bytes of the value with the key.
         """
-        self.discard(name)
-        entry.size = size + len(name) + _OVERHEAD
+        self.discard(group, key)
+        entry.size = size + _OVERHEAD
         if entry.size > self._max_bytes or not self._counts(entry):
             return
-        self._entries[name] = entry
+        entry.group, entry.key = group, key
+        self._groups.setdefault(group, {})[key] = entry
+        self._order[entry] = None
         self.size += entry.size
         while self.size > self._max_bytes:
             self._make_room()
 
-    def discard(self, name: str) -> None:
+    def discard(self, group: str, key: Hashable) -> None:
         """Drop an entry if it is there."""
-        entry = self._entries.pop(name, None)
+        entry = self._groups.get(group, _NO_ENTRIES).get(key)
         if entry is not None:
-            self.size -= entry.size
+            self._drop(entry)
 
     def invalidate(self, tags: Iterable[str]) -> None:
         """Let no entry count that has one of the tags, or whose making has begun."""
@@ -128,7 +149,8 @@ class ObjectTable:
 
     def clear(self) -> None:
         """Drop everything."""
-        self._entries.clear()
+        self._groups.clear()
+        self._order.clear()
         self.size = 0
 
     def _counts(self, entry: Entry) -> bool:
@@ -143,10 +165,18 @@ class ObjectTable:
 
     def _make_room(self) -> None:
         """Drop the oldest entry that was not used since it was passed over."""
-        name = next(iter(self._entries))
-        entry = self._entries[name]
+        entry = next(iter(self._order))
         if entry.is_used:
             entry.is_used = False
-            self._entries[name] = self._entries.pop(name)
+            del self._order[entry]
+            self._order[entry] = None
         else:
-            self.discard(name)
+            self._drop(entry)
+
+    def _drop(self, entry: Entry) -> None:
+        del self._order[entry]
+        self.size -= entry.size
+        entries = self._groups[entry.group]
+        del entries[entry.key]
+        if not entries:
+            del self._groups[entry.group]

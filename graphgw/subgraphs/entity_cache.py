@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from graphgw.stores.memory import MemoryStore
 from graphgw.subgraphs.kept_rows import Batch, RowsInMemory, RowsInStore
@@ -13,7 +13,7 @@ from graphgw.telemetry.events import CacheRead
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from graphgw.context import RequestContext
     from graphgw.stores.protocol import Store
@@ -27,6 +27,9 @@ __all__ = ["AgedRow", "EntityCache"]
 
 _MAX_REFRESHES: Final = 200
 _NOTHING: Final = object()
+
+_Name: TypeAlias = "tuple[str, Hashable]"
+"""The group of a row and its name in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,10 @@ class _Read:
     rows: list[Any] = field(default_factory=list)
     is_stale: bool = False
     """Whether a row is served that is older than its rule wants."""
+
+    def name(self, index: int) -> _Name:
+        """Return the name of a key's row among those of all groups."""
+        return self.batch.group, self.batch.names[index]
 
 
 class EntityCache:
@@ -77,7 +84,7 @@ class EntityCache:
             else RowsInStore(store, max_object_bytes, clock)
         )
         self._names = RowNames()
-        self._flights: dict[str, asyncio.Future[Any]] = {}
+        self._flights: dict[_Name, asyncio.Future[Any]] = {}
         self._refreshes: set[asyncio.Task[None]] = set()
 
     def peek(
@@ -98,12 +105,12 @@ class EntityCache:
             loader: Whose rows these are.
             arguments: The loader's arguments.
         """
-        names = self._names.of(
+        named = self._names.of(
             rule, keys, context=context, loader=loader, arguments=arguments
         )
-        if names is None:
+        if named is None:
             return None
-        rows = self.keeper.peek(rule, names, is_shared=loader.is_shared)
+        rows = self.keeper.peek(*named, rule.max_age, is_shared=loader.is_shared)
         if rows is not None:
             count = len(keys)
             context.observer.observe(CacheRead(rule.coordinate, count, count))
@@ -129,12 +136,12 @@ class EntityCache:
             loader: Whose rows these are.
             arguments: The loader's arguments.
         """
-        names = self._names.of(
+        named = self._names.of(
             rule, keys, context=context, loader=loader, arguments=arguments
         )
-        if names is None:
+        if named is None:
             return await fetch(keys)
-        batch = Batch(rule, names, keys, arguments, loader.is_shared)
+        batch = Batch(rule, *named, keys, arguments, loader.is_shared)
         read = _Read(batch, *await self.keeper.find(batch))
         limit = rule.max_age + rule.swr
         hits = [k for k in read.kept if k is not None and k[1] < limit]
@@ -181,7 +188,7 @@ class EntityCache:
         return stale
 
     def _refresh(self, read: _Read, stale: list[int], fetch: BatchFunction) -> None:
-        stale = [i for i in stale if read.batch.names[i] not in self._flights]
+        stale = [i for i in stale if read.name(i) not in self._flights]
         if not stale or len(self._refreshes) >= _MAX_REFRESHES:
             return
         task = asyncio.create_task(self._renew(read, stale, fetch))
@@ -196,8 +203,9 @@ class EntityCache:
         self, read: _Read, missing: list[int], fetch: BatchFunction
     ) -> None:
         while missing:
-            flights, names = self._flights, read.batch.names
-            joined = {i: flights[names[i]] for i in missing if names[i] in flights}
+            flights = self._flights
+            names = {index: read.name(index) for index in missing}
+            joined = {i: flights[n] for i, n in names.items() if n in flights}
             own = [i for i in missing if i not in joined]
             if own:
                 await self._fly(read, own, fetch)
@@ -213,9 +221,9 @@ class EntityCache:
         loop = asyncio.get_running_loop()
         mine: dict[int, asyncio.Future[Any]] = {}
         for index in indexes:
-            if read.batch.names[index] not in self._flights:
+            if read.name(index) not in self._flights:
                 flight = mine[index] = loop.create_future()
-                self._flights[read.batch.names[index]] = flight
+                self._flights[read.name(index)] = flight
         try:
             rows, limits = _unwrap(await fetch([read.batch.keys[i] for i in indexes]))
             for index, row in zip(indexes, rows, strict=True):
@@ -224,7 +232,7 @@ class EntityCache:
                 read.rows[index] = self._or_stale(read, index, row)
         finally:
             for index, flight in mine.items():
-                del self._flights[read.batch.names[index]]
+                del self._flights[read.name(index)]
                 if not flight.done():
                     flight.cancel()
         await self._keep(read, indexes, rows, limits)

@@ -13,11 +13,11 @@ from graphgw.operations.cache import BoundedCache
 from graphgw.stores.objects import Entry
 from graphgw.stores.protocol import StoreError
 from graphgw.subgraphs.row_codec import UndecodableError, decode_row, encode_row
-from graphgw.subgraphs.row_names import tags_of
+from graphgw.subgraphs.row_names import full_name, tags_of
 from graphgw.subgraphs.row_size import estimate_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from graphgw.stores.objects import ObjectTable
     from graphgw.stores.protocol import Store
@@ -34,6 +34,7 @@ __all__ = [
     "RowsInStore",
 ]
 
+_DIGEST: Final = 200
 _HEAD: Final = struct.Struct(">d8s")
 _NOTHING: Final = object()
 _UNCHANGEABLE: Final = (str, int, float, bytes, type(None))
@@ -53,13 +54,14 @@ NewRow: TypeAlias = "tuple[int, Any, float]"
 
 @dataclass(slots=True)
 class Batch:
-    """Keys that are asked for together, and the names of their rows.
+    """Keys that are asked for together, and the names of their rows in a group.
 
     The rows of a shared batch are read by several requests: nobody changes them.
     """
 
     rule: CacheRule
-    names: list[str]
+    group: str
+    names: Sequence[Hashable]
     keys: list[Any]
     arguments: JSONObject
     is_shared: bool
@@ -73,7 +75,7 @@ class RowKeeper(Protocol):
     """Keeps rows between requests; what fails is as if nothing was kept."""
 
     def peek(
-        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+        self, group: str, names: Sequence[Hashable], max_age: float, *, is_shared: bool
     ) -> list[Any] | None:
         """Return every row if all are there at once and fresh."""
         ...
@@ -110,11 +112,11 @@ class RowsInMemory:
         self._clock = clock
 
     def peek(
-        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+        self, group: str, names: Sequence[Hashable], max_age: float, *, is_shared: bool
     ) -> list[Any] | None:
         """Return every row if all are there at once and fresh."""
-        since = self._clock.monotonic() - rule.max_age
-        found = self._objects.values_since(names, since)
+        since = self._clock.monotonic() - max_age
+        found = self._objects.values_since(group, names, since)
         if found is None or is_shared:
             return found
         return [_open(value) for value in found]
@@ -124,7 +126,7 @@ class RowsInMemory:
         objects, now = self._objects, self._clock.monotonic()
         kept: list[Kept | None] = []
         for name in batch.names:
-            entry = objects.get(name, now)
+            entry = objects.get(batch.group, name, now)
             kept.append(
                 None if entry is None else (_open(entry.value), now - entry.since)
             )
@@ -148,7 +150,9 @@ class RowsInMemory:
                 version=marks[index],
                 tags=tags,
             )
-            self._objects.put(batch.names[index], entry, size)
+            name = batch.names[index]
+            size += len(name) if isinstance(name, str) else _DIGEST
+            self._objects.put(batch.group, name, entry, size)
 
 
 class RowsInStore:
@@ -168,18 +172,19 @@ class RowsInStore:
         )
 
     def peek(
-        self, rule: CacheRule, names: Sequence[str], *, is_shared: bool
+        self, group: str, names: Sequence[Hashable], max_age: float, *, is_shared: bool
     ) -> list[Any] | None:
         """Return nothing: the store must be asked."""
-        del rule, names, is_shared
+        del group, names, max_age, is_shared
         return None
 
     async def find(self, batch: Batch) -> tuple[list[Kept | None], list[Mark]]:
         """Return what is kept of a batch, and a mark for each key."""
         tags_by_key = [batch.tags(index) for index in range(len(batch.keys))]
         tags = list(dict.fromkeys(tag for own in tags_by_key for tag in own or ()))
+        names = [full_name(batch.group, name) for name in batch.names]
         try:
-            found = await self._store.get_many(batch.names, tags)
+            found = await self._store.get_many(names, tags)
         except StoreError:
             # Without stamps nothing may be read or kept; the fetch goes on.
             return [None] * len(batch.keys), [None] * len(batch.keys)
@@ -188,9 +193,7 @@ class RowsInStore:
         marks: list[Mark] = []
         kept: list[Kept | None] = []
         known: dict[tuple[str, ...], bytes] = {}
-        for name, own, value in zip(
-            batch.names, tags_by_key, found.values, strict=True
-        ):
+        for name, own, value in zip(names, tags_by_key, found.values, strict=True):
             if own is None:
                 marks.append(None)
                 kept.append(None)
@@ -209,9 +212,10 @@ class RowsInStore:
         now = self._clock.time()
         values: dict[str, bytes] = {}
         for index, row, age in rows:
-            name, mark = batch.names[index], marks[index]
+            mark = marks[index]
             if mark is None:
                 continue
+            name = full_name(batch.group, batch.names[index])
             data = encode_row(row)
             if data is None:
                 self.objects.put(name, (row, now - age, mark), estimate_size(row))

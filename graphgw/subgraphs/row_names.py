@@ -12,16 +12,17 @@ from graphgw.subgraphs.loaders import FORWARDED
 from graphgw.subgraphs.remote.headers import tells_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from graphgw.context import RequestContext
     from graphgw.subgraphs.cache_rules import CacheRule
     from graphgw.subgraphs.loaders import Loader
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["RowNames", "tags_of"]
+__all__ = ["RowNames", "full_name", "tags_of"]
 
 _PLAIN_KEY: Final = 64
+_TEXT: Final = {str}
 _MAX_PREFIXES: Final = 4000
 
 
@@ -41,11 +42,12 @@ class RowNames:
         context: RequestContext,
         loader: Loader[..., Any],
         arguments: JSONObject,
-    ) -> list[str] | None:
-        """Return a name for each key; ``None`` where nothing may be kept.
+    ) -> tuple[str, Sequence[Hashable]] | None:
+        """Return the group of the keys and their names in it.
 
-        The loader's code is in it, the arguments, headers that the rule names or
-        services are sent, and for private rows the caller.
+        ``None`` where nothing may be kept. In the group's name are the loader's code,
+        the arguments, headers that the rule names or services are sent, and for
+        private rows the caller.
         """
         is_private = rule.is_private
         if is_private is None:
@@ -68,15 +70,12 @@ class RowNames:
                         arguments,
                     ]
                 )
-            prefix += ":"
-            return [
-                f"{prefix}s{key}"
-                if key.__class__ is str and len(key) <= _PLAIN_KEY and key.isascii()
-                else f"{prefix}h{_digest(key)}"
-                for key in keys
-            ]
+            if set(map(type, keys)) == _TEXT:
+                return prefix, keys
+            names = [key if type(key) is str else ("", _digest(key)) for key in keys]
         except TypeError:
             return None
+        return prefix, names
 
     def _remember(self, rule: CacheRule, loader: Loader[..., Any]) -> str:
         function = loader.function
@@ -92,6 +91,15 @@ class RowNames:
             self._prefixes.clear()
         prefix = self._prefixes[rule, loader.name, function] = f"row:{_digest(parts)}"
         return prefix
+
+
+def full_name(group: str, name: Any) -> str:
+    """Return the name of a row among those of all groups; plain and not too long."""
+    if type(name) is not str:
+        return f"{group}:h{name[1]}"
+    if len(name) <= _PLAIN_KEY and name.isascii():
+        return f"{group}:s{name}"
+    return f"{group}:h{_digest(name)}"
 
 
 def tags_of(rule: CacheRule, key: Any, arguments: JSONObject) -> tuple[str, ...] | None:

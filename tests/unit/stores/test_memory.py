@@ -48,7 +48,7 @@ async def test_a_value_is_gone_when_its_time_is_over(store, clock):
 
 
 async def test_the_least_recently_used_value_makes_room(clock):
-    store = MemoryStore(max_bytes=3 * 300, clock=clock)
+    store = MemoryStore(max_bytes=3 * 400, clock=clock)
     for key in "abc":
         await store.set_many({key: b"x" * 90}, ttl=10)
     await store.get_many(["a"])
@@ -57,7 +57,7 @@ async def test_the_least_recently_used_value_makes_room(clock):
 
     found = await store.get_many(["a", "b", "c", "d"])
     assert [value is not None for value in found.values] == [True, False, True, True]
-    assert store.size <= 3 * 300
+    assert store.size <= 3 * 400
 
 
 async def test_a_value_larger_than_the_store_is_not_kept(clock):
