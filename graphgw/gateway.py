@@ -40,6 +40,7 @@ from graphgw.telemetry.events import (
 from graphgw.telemetry.observer import Observer, Observers
 from graphgw.telemetry.request_ids import RequestIds, is_request_id
 from graphgw.types import Deadline, Headers, JSONObject, Principal
+from graphgw.warm_up import remember_documents, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -208,6 +209,7 @@ class Gateway:
             routes = await open_routes(
                 RouteParts(settings, snapshot, resources), self.routes
             )
+            warmed_up = await warm_up(snapshot, self._snapshot, settings.warm_up)
         except BaseException:
             if remote.connections is not self._remote.connections:
                 await remote.aclose()
@@ -218,7 +220,13 @@ class Gateway:
         self._snapshot, self._sdl = snapshot, sdl
         self.routes = routes
         self.variant_paths = _variant_paths(settings)
-        self.observer.observe(SnapshotSwapped(snapshot.supergraph.hash))
+        self.observer.observe(
+            SnapshotSwapped(
+                snapshot.supergraph.hash,
+                warmed_up=warmed_up.ready,
+                unfit=warmed_up.unfit,
+            )
+        )
         if old_remote.by_name:
             self._retire(old_remote.aclose, old_settings)
         if old_resources is not resources:
@@ -271,6 +279,7 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Close every connection and end the worker."""
+        self._remember()
         self._snapshot = None
         tasks = [*self._retiring, *([self._following] if self._following else [])]
         for task in tasks:
@@ -280,6 +289,17 @@ class Gateway:
         if self._resources is not None:
             await self._resources.aclose()
         await self._worker.aclose()
+
+    def _remember(self) -> None:
+        """Leave the documents that were asked most for the next start."""
+        settings = self.settings.warm_up
+        if settings.remember is None or self._snapshot is None:
+            return
+        used = self._snapshot.used_documents()
+        try:
+            remember_documents(settings.remember, used, settings.documents)
+        except OSError as error:
+            self.observer.observe(InternalFailure("", "warm_up.remember", error))
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from graphgw.telemetry.observer import Observer
     from graphgw.types import Headers, JSONObject, Principal
 
-__all__ = ["PlanKey", "PreparedDocument", "ShownPlan", "Snapshot"]
+__all__ = ["PlanKey", "PreparedDocument", "ShownPlan", "Snapshot", "UsedDocument"]
 
 _DOCUMENTS = 2000
 _DOCUMENT_BYTES = 32 * 1024 * 1024
@@ -81,6 +81,17 @@ class PreparedDocument:
         if not self.document.conditions:
             return ()
         return tuple(read_conditions(self.document, variables).values())
+
+
+class UsedDocument(NamedTuple):
+    """A document that clients asked, and how far it was prepared for them."""
+
+    text: str
+    operation_name: str | None
+    conditions: tuple[tuple[bool, ...], ...] = ()
+    """The values of its conditions that were asked for."""
+    plans: tuple[PlanKey, ...] = ()
+    """What its operations were planned for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +272,25 @@ class Snapshot:
     ) -> PreparedDocument | None:
         """Return a document that was prepared before."""
         return self._documents.get((text, operation_name))
+
+    def used_documents(self) -> list[UsedDocument]:
+        """Return the documents that are prepared, what was asked most first."""
+        plans: dict[str, list[PlanKey]] = {}
+        for key, _ in self._plans.by_use():
+            plans.setdefault(key.fingerprint, []).append(key)
+        return [
+            UsedDocument(
+                text,
+                operation_name,
+                tuple(prepared.operations),
+                tuple(
+                    key
+                    for operation in prepared.operations.values()
+                    for key in plans.get(operation.fingerprint, ())
+                ),
+            )
+            for (text, operation_name), prepared in self._documents.by_use()
+        ]
 
     async def prepare_document(
         self, text: str, operation_name: str | None

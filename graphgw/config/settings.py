@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from graphgw.operations.settings import LimitSettings
+from graphgw.operations.settings import LimitSettings, WarmUpSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.policies.variant_settings import VariantSettings
@@ -119,6 +119,7 @@ class Settings:
     policies: PolicySettings = field(default_factory=PolicySettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     planning: PlanningSettings = field(default_factory=PlanningSettings)
+    warm_up: WarmUpSettings = field(default_factory=WarmUpSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     dev: tuple[DevProcess, ...] = ()

@@ -76,6 +76,8 @@ class Shape:
             data["auth"] = self._auth(data["auth"])
         if "supergraph" in data:
             data["supergraph"] = self._supergraph(data["supergraph"])
+        if isinstance(data.get("warm_up"), dict):
+            data["warm_up"] = self._warm_up(dict(data["warm_up"]))
         return data
 
     def _report(self, path: SettingPath, message: str, mend: str) -> None:
@@ -219,6 +221,17 @@ class Shape:
         if "://" in str(item.get("location")):
             return item
         return self._resolve(item, "location")
+
+    def _warm_up(self, warm_up: dict[str, Any]) -> dict[str, Any]:
+        patterns = warm_up.get("files")
+        if isinstance(patterns, str):
+            patterns = [patterns]
+        if isinstance(patterns, list):
+            warm_up["files"] = [
+                str(self._folder / pattern) if isinstance(pattern, str) else pattern
+                for pattern in patterns
+            ]
+        return self._resolve(warm_up, "remember")
 
     def _server(self, server: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(server.get("examples"), str):

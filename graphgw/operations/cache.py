@@ -13,6 +13,17 @@ K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
 
 
+class _Entry(Generic[V]):
+    """A value, what it is worth, and how often it was asked for."""
+
+    __slots__ = ("size", "uses", "value")
+
+    def __init__(self, value: V, size: int) -> None:
+        self.value = value
+        self.size = size
+        self.uses = 0
+
+
 class BoundedCache(Generic[K, V]):
     """Keeps what was used last; every operation is O(1) amortised.
 
@@ -27,7 +38,7 @@ class BoundedCache(Generic[K, V]):
         self.hits = 0
         self.misses = 0
         self._bytes = 0
-        self._entries: dict[K, tuple[V, int]] = {}
+        self._entries: dict[K, _Entry[V]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -48,7 +59,8 @@ class BoundedCache(Generic[K, V]):
             return None
         self._entries[key] = entry
         self.hits += 1
-        return entry[0]
+        entry.uses += 1
+        return entry.value
 
     def put(self, key: K, value: V, size: int) -> None:
         """Keep ``value``, worth ``size`` bytes; drop what was not used for longest.
@@ -58,7 +70,7 @@ class BoundedCache(Generic[K, V]):
         self.discard(key)
         if size > self.max_bytes or self.max_entries < 1:
             return
-        self._entries[key] = (value, size)
+        self._entries[key] = _Entry(value, size)
         self._bytes += size
         while len(self._entries) > self.max_entries or self._bytes > self.max_bytes:
             self.discard(next(iter(self._entries)))
@@ -67,7 +79,12 @@ class BoundedCache(Generic[K, V]):
         """Drop ``key`` if it is there."""
         entry = self._entries.pop(key, None)
         if entry is not None:
-            self._bytes -= entry[1]
+            self._bytes -= entry.size
+
+    def by_use(self) -> list[tuple[K, V]]:
+        """Return everything, what was asked for most first."""
+        entries = sorted(self._entries.items(), key=lambda item: -item[1].uses)
+        return [(key, entry.value) for key, entry in entries]
 
     def clear(self) -> None:
         """Drop everything."""

@@ -1,10 +1,14 @@
-"""What a document may be at most."""
+"""What a document may be at most, and which are prepared before they are asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["LimitSettings"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LimitSettings", "WarmUpSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +43,22 @@ class LimitSettings:
     """CPU time from lexing to the compiled plan."""
     preparation_queue: int = 100
     """Documents that wait for the worker thread; more are refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUpSettings:
+    """Which documents are prepared before a new schema serves its first request.
+
+    At a reload they are those that were asked most under the schema before it.
+    """
+
+    documents: int = 100
+    """How many; 0 prepares none."""
+    seconds: float = 2.0
+    """What a start or a reload may take longer for it."""
+    files: tuple[str, ...] = ()
+    """Patterns of ``.graphql`` files to prepare at the start."""
+    remember: Path | None = None
+    """Where a process that ends leaves its documents for the next one to start with.
+
+    Their literals stand in it as clients wrote them."""

@@ -156,6 +156,10 @@ class SnapshotSwapped:
 
     supergraph_hash: str
     error: str | None = None
+    warmed_up: int = 0
+    """Documents that were prepared before it serves."""
+    unfit: int = 0
+    """Documents asked before that do not fit it."""
 
 
 @record

@@ -126,7 +126,10 @@ class LogObserver:
         if event.error:
             self._write("error", "reload failed", {"error": event.error})
         else:
-            self._write("info", "schema", {"hash": event.supergraph_hash})
+            fields: dict[str, Any] = {"hash": event.supergraph_hash}
+            if event.warmed_up or event.unfit:
+                fields.update(warmed_up=event.warmed_up, unfit=event.unfit)
+            self._write("info", "schema", fields)
 
     def _write(self, level: str, what: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] < self._lowest:

@@ -16,7 +16,7 @@ from graphgw.config import settings as config
 from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings_text
 from graphgw.config.models import build_model
-from graphgw.operations.settings import LimitSettings
+from graphgw.operations.settings import LimitSettings, WarmUpSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies import settings as policies
 from graphgw.policies import variant_settings as variants
@@ -67,6 +67,7 @@ CLASSES: dict[str, type[Any]] = {
     "policies.cache": policies.CacheSettings,
     "policies.sunset": policies.SunsetSettings,
     "limits": LimitSettings,
+    "warm_up": WarmUpSettings,
     "planning": PlanningSettings,
     "server": config.ServerSettings,
     "server.examples": config.ExampleOperation,
@@ -188,7 +189,7 @@ def test_every_section_has_an_example():
 
     sections = {i.name for i in fields(config.Settings) if f"\n## {i.name}\n" in PAGE}
 
-    assert len(sections) == 12
+    assert len(sections) == 13
     assert sections <= used
 
 

@@ -66,3 +66,14 @@ def test_a_cache_without_room_keeps_nothing():
     cache.put("a", 1, 1)
 
     assert cache.get("a") is None
+
+
+def test_what_was_asked_for_most_comes_first():
+    cache = BoundedCache[str, int](max_entries=10, max_bytes=100)
+    for number, key in enumerate("abc"):
+        cache.put(key, number, 1)
+
+    for key in "bcb":
+        cache.get(key)
+
+    assert cache.by_use() == [("b", 1), ("c", 2), ("a", 0)]
