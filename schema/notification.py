@@ -9,6 +9,7 @@ import strawberry
 from graphgw import Subgraph, batched, by, reference, resolved, sourced
 from graphgw.directives import Authenticated
 from resolvers import notification as resolve
+from schema.shared import MOBILE
 
 __all__ = ["subgraph"]
 
@@ -20,7 +21,9 @@ class Order:
     id: strawberry.ID
 
 
-@strawberry.federation.type(keys=["id"], description="News for one user.")
+@strawberry.federation.type(
+    keys=["id"], description="News for one user.", directives=[MOBILE]
+)
 class Notification:
     """A message to a user."""
 
@@ -34,7 +37,7 @@ class Notification:
     user: User | None = reference(id="user_id")
 
 
-@strawberry.type(description="The newest notifications of a user.")
+@strawberry.type(description="The newest notifications of a user.", directives=[MOBILE])
 class NotificationList:
     """Some notifications, and how many there are."""
 
@@ -52,6 +55,7 @@ class User:
         resolve.notifications_by_user,
         key="id",
         description="What the user was told, newest first.",
+        directives=[MOBILE],
     )
 
 

@@ -18,7 +18,7 @@ from graphgw.directives import (
     RequiresScopes,
 )
 from resolvers import order as resolve
-from schema.shared import Money, PageInfo, edges_of
+from schema.shared import MOBILE, Money, PageInfo, edges_of
 
 __all__ = ["subgraph"]
 
@@ -38,7 +38,7 @@ def _money(cents: int, currency: str) -> dict[str, Any]:
     return {"cents": cents, "currency": currency}
 
 
-@strawberry.type(description="Some pieces of one product.")
+@strawberry.type(description="Some pieces of one product.", directives=[MOBILE])
 class OrderItem:
     """One line of an order."""
 
@@ -49,7 +49,9 @@ class OrderItem:
     )
 
 
-@strawberry.federation.type(keys=["id"], description="What a user bought at once.")
+@strawberry.federation.type(
+    keys=["id"], description="What a user bought at once.", directives=[MOBILE]
+)
 class Order:
     """An order and its lines."""
 
@@ -78,7 +80,7 @@ class OrderEdge:
     node: Order
 
 
-@strawberry.type(description="A page of orders.")
+@strawberry.type(description="A page of orders.", directives=[MOBILE])
 class OrderConnection:
     """Some orders, and how to ask for more."""
 
@@ -98,6 +100,7 @@ class User:
         key="id",
         description="What the user bought, newest first.",
         directives=[
+            MOBILE,
             RateLimit(limit=600, window="1m"),
             CacheControl(max_age=5),
             CacheTag(format="orders-of-{$key.id}"),
@@ -110,7 +113,9 @@ class User:
 class Query:
     """What can be asked of orders."""
 
-    order: Order | None = resolved(resolve.order_by_id, description="One order.")
+    order: Order | None = resolved(
+        resolve.order_by_id, description="One order.", directives=[MOBILE]
+    )
 
 
 @strawberry.type

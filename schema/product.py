@@ -10,7 +10,7 @@ import strawberry
 from graphgw import Subgraph, by, computed, resolved, sourced
 from graphgw.directives import CacheControl, CacheScope, CacheTag, ListSize
 from resolvers import product as resolve
-from schema.shared import Money, PageInfo, edges_of, page_info_of
+from schema.shared import MOBILE, Money, PageInfo, edges_of, page_info_of
 
 __all__ = ["subgraph"]
 
@@ -65,7 +65,11 @@ def _delivery(
 @strawberry.federation.type(
     keys=["id"],
     description="Something that the shop sells.",
-    directives=[CacheControl(max_age=60), CacheTag(format="product-{$key.id}")],
+    directives=[
+        MOBILE,
+        CacheControl(max_age=60),
+        CacheTag(format="product-{$key.id}"),
+    ],
 )
 class Product:
     """A product of the catalogue."""
@@ -91,7 +95,7 @@ class ProductEdge:
     node: Product
 
 
-@strawberry.type(description="A page of products.")
+@strawberry.type(description="A page of products.", directives=[MOBILE])
 class ProductConnection:
     """Some products, and how to ask for more."""
 
@@ -106,12 +110,13 @@ class Query:
     """What can be asked of products."""
 
     product: Product | None = resolved(
-        resolve.product_by_id, description="One product."
+        resolve.product_by_id, description="One product.", directives=[MOBILE]
     )
     products: ProductConnection | None = resolved(
         resolve.products,
         description="The catalogue, by category or by words in name and description.",
         directives=[
+            MOBILE,
             CacheControl(max_age=30, scope=CacheScope.PUBLIC),
             CacheTag(format="catalogue"),
             ListSize(slicing_arguments=["first"], sized_fields=["nodes", "edges"]),

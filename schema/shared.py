@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
 from graphgw import computed, sourced
+from graphgw.directives import Tag
 
-__all__ = ["Money", "PageInfo", "edges_of", "page_info_of"]
+__all__ = ["MOBILE", "Money", "PageInfo", "edges_of", "page_info_of"]
+
+MOBILE: Final = Tag(name="mobile")
+"""Stands on what the variant ``mobile`` shows; on a type it counts for its fields."""
 
 
 def edges_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -32,7 +36,9 @@ def _amount(cents: int) -> Decimal:
     return Decimal(cents) / 100
 
 
-@strawberry.federation.type(shareable=True, description="An amount of money.")
+@strawberry.federation.type(
+    shareable=True, description="An amount of money.", directives=[MOBILE]
+)
 class Money:
     """Money, counted in cents by every service."""
 
@@ -43,7 +49,9 @@ class Money:
     )
 
 
-@strawberry.federation.type(shareable=True, description="Where a page ends.")
+@strawberry.federation.type(
+    shareable=True, description="Where a page ends.", directives=[MOBILE]
+)
 class PageInfo:
     """How to ask for the page after this one."""
 

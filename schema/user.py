@@ -16,9 +16,10 @@ from graphgw.directives import (
     Owner,
     RateLimit,
     RequiresScopes,
+    Sunset,
 )
 from resolvers import user as resolve
-from schema.shared import PageInfo, edges_of, page_info_of
+from schema.shared import MOBILE, PageInfo, edges_of, page_info_of
 
 __all__ = ["subgraph"]
 
@@ -41,11 +42,11 @@ class Address:
 class User:
     """A user's profile."""
 
-    id: strawberry.ID
-    name: str
+    id: strawberry.ID = strawberry.federation.field(directives=[MOBILE])
+    name: str = strawberry.federation.field(directives=[MOBILE])
     email: str | None = strawberry.federation.field(
         description="Only the user's own, or with the scope `users:contact`.",
-        directives=[Owner(field="id", or_scopes=[["users:contact"]])],
+        directives=[MOBILE, Owner(field="id", or_scopes=[["users:contact"]])],
     )
     phone: str | None = strawberry.federation.field(
         directives=[RequiresScopes(scopes=[["users:contact"]])]
@@ -53,6 +54,13 @@ class User:
     bio: str | None
     address: Address
     created_at: datetime
+    registered_at: datetime = sourced(
+        "created_at",
+        description="When the user joined, by its old name.",
+        directives=[
+            Sunset(on="2027-06-30", since="2026-09-01", replacement="User.createdAt")
+        ],
+    )
 
 
 @strawberry.type(description="A user in a list, and the cursor after it.")
@@ -77,7 +85,9 @@ class UserConnection:
 class Query:
     """What can be asked of users."""
 
-    user: User | None = resolved(resolve.user_by_id, description="One user.")
+    user: User | None = resolved(
+        resolve.user_by_id, description="One user.", directives=[MOBILE]
+    )
     users: UserConnection | None = resolved(
         resolve.users,
         description="Users by the time they joined; `search` looks in names.",
@@ -86,7 +96,7 @@ class Query:
         ],
     )
     me: User | None = resolved(
-        resolve.me, description="Who is asking.", directives=[Authenticated()]
+        resolve.me, description="Who is asking.", directives=[MOBILE, Authenticated()]
     )
 
 

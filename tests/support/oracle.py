@@ -46,9 +46,13 @@ class Oracle:
 
 def _resolve(source: Any, info: Any, **arguments: Any) -> Any:
     name = _snake_case(info.field_name)
+    name = _OLD_NAMES.get(name, name)
     arguments = {_snake_case(key): value for key, value in arguments.items()}
     value = source[name] if isinstance(source, dict) else getattr(source, name)
     return value(**arguments) if callable(value) else value
+
+
+_OLD_NAMES = {"registered_at": "created_at"}
 
 
 def _snake_case(name: str) -> str:
