@@ -1,9 +1,9 @@
-"""One gRPC backend: a client, guarded calls, answers as messages."""
+"""One gRPC backend: its clients, what each call is sent, answers as messages."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -15,9 +15,10 @@ from graphgw.errors import (
     SourceUnreachableError,
 )
 from graphgw.sources.deadlines import shorten
-from graphgw.sources.flights import Flights
+from graphgw.sources.grpc_caller import GRPCCall, GRPCCaller
 from graphgw.sources.grpc_transport.channel import Channel
-from graphgw.sources.grpc_transport.failures import timed_out
+from graphgw.sources.grpc_transport.failures import disconnected
+from graphgw.sources.grpc_transport.requests import GRPCRequest
 from graphgw.sources.grpcio_channel import GRPCIOChannel
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
@@ -25,38 +26,17 @@ from graphgw.telemetry.events import SourceCalled
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from graphgw.context import RequestContext
     from graphgw.sources.grpc_transport.requests import Metadata
     from graphgw.sources.settings import ServiceSettings
-    from graphgw.types import Clock, Deadline
+    from graphgw.types import Clock
 
-__all__ = ["GRPCClient", "GRPCService"]
+__all__ = ["GRPCService"]
 
 T = TypeVar("T")
 ClientT = TypeVar("ClientT")
-
-
-class GRPCClient(Protocol):
-    """Makes unary calls to one service."""
-
-    async def unary(
-        self,
-        path: str,
-        message: bytes,
-        deadline: Deadline,
-        metadata: Metadata = (),
-        own: Metadata = (),
-        *,
-        is_idempotent: bool = False,
-    ) -> bytes:
-        """Return the message of an answer, or raise a ``SourceError``."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close every connection; calls under way fail."""
-        ...
 
 
 class GRPCService:
@@ -68,11 +48,11 @@ class GRPCService:
     """
 
     __slots__ = (
-        "_client",
+        "_caller",
         "_clock",
         "_fixed_metadata",
-        "_flights",
         "_forward",
+        "_is_closed",
         "_request_id_name",
         "_streams",
         "guard",
@@ -89,16 +69,16 @@ class GRPCService:
         self.settings = settings
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
-        self._flights: Flights[bytes] = Flights(settings.name)
-        self._client: GRPCClient | None = None
+        self._caller: GRPCCaller | None = None
         self._streams: GRPCIOChannel | None = None
+        self._is_closed = False
         self._fixed_metadata = tuple(
             (name.lower(), value) for name, value in settings.headers
         )
         self._request_id_name = (settings.request_id_header or "").lower()
         self._forward = tuple(name.lower() for name in settings.forward_headers)
 
-    async def unary(
+    def unary(
         self,
         path: str,
         request: bytes,
@@ -106,9 +86,9 @@ class GRPCService:
         context: RequestContext,
         *,
         is_idempotent: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109 - sent on, as grpc-timeout
-    ) -> T:
-        """Call a method that answers once.
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, T]:
+        """Call a method that answers once; to be awaited.
 
         Args:
             path: ``/package.Service/Method``.
@@ -122,47 +102,24 @@ class GRPCService:
         Raises:
             SourceError: The call failed; ``grpc_code`` and ``detail`` tell why.
         """
-        usual = self.settings.timeout
-        deadline = shorten(
-            context.deadline, usual if timeout is None else min(timeout, usual)
+        seconds = self.settings.timeout
+        if timeout is not None and timeout < seconds:
+            seconds = timeout
+        metadata = self._build_metadata(context)
+        caller = self._caller or self._open_caller()
+        return caller.call(
+            GRPCCall(
+                GRPCRequest(
+                    path, request, metadata, self._identify(context), is_idempotent
+                ),
+                shorten(context.deadline, seconds),
+                partial(self._parse, parse),
+                context.observer,
+                (path, request, metadata)
+                if is_idempotent and context.may_share
+                else None,
+            )
         )
-        shared, own = self._build_metadata(context), self._identify(context)
-        answers: list[T] = []
-
-        async def attempt(deadline: Deadline) -> tuple[str, bytes]:
-            client = self._client or self._open_client()
-            if deadline.is_over:
-                raise timed_out(self.settings.name)
-            answer = await client.unary(
-                path, request, deadline, shared, own, is_idempotent=is_idempotent
-            )
-            answers.append(self._parse(parse, answer))
-            return "OK", answer
-
-        async def call(deadline: Deadline) -> bytes:
-            return await self.guard.run(
-                partial(attempt, deadline),
-                endpoint=path,
-                deadline=deadline,
-                observer=context.observer,
-                is_idempotent=is_idempotent,
-            )
-
-        if not is_idempotent:
-            self._flights.separate()
-            try:
-                await call(deadline)
-            finally:
-                self._flights.separate()
-        elif context.may_share:
-            key = (path, request, shared)
-            answer = await self._flights.run(key, deadline, call)
-            if not answers:
-                # Who joined another's call has a message of its own: it may change.
-                return self._parse(parse, answer)
-        else:
-            await call(deadline)
-        return answers[-1]
 
     async def stream(
         self,
@@ -189,11 +146,9 @@ class GRPCService:
                 source=self.settings.name,
             )
         status = "CANCELLED"
+        metadata, own = self._build_metadata(context), self._identify(context)
         messages = self._open_streams().stream(
-            path,
-            request,
-            self._build_metadata(context) + self._identify(context),
-            timeout,
+            GRPCRequest(path, request, metadata, own), timeout
         )
         try:
             async for message in messages:
@@ -214,25 +169,23 @@ class GRPCService:
             await messages.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; calls under way fail."""
-        client, self._client = self._client, None
-        streams, self._streams = self._streams, None
-        if client is not None:
-            await client.aclose()
-        if streams is not None and streams is not client:
-            await streams.aclose()
+        """Close the connections; calls under way fail, and so do later ones."""
+        self._is_closed = True
+        if self._caller is not None:
+            await self._caller.client.aclose()
+        if self._streams is not None:
+            await self._streams.aclose()
 
     @property
     def _label(self) -> str:
         return f'service "{self.settings.name}"'
 
-    def _open_client(self) -> GRPCClient:
+    def _open_caller(self) -> GRPCCaller:
         settings = self.settings
-        if settings.grpc_client == "grpcio" or settings.has_health_check:
-            self._client = self._open_streams()
-        else:
-            self._client = self._open(Channel)
-        return self._client
+        is_native = settings.grpc_client == "native" and not settings.has_health_check
+        client = self._open(Channel) if is_native else self._open_streams()
+        self._caller = GRPCCaller(settings.name, client, self.guard, self._clock)
+        return self._caller
 
     def _open_streams(self) -> GRPCIOChannel:
         if self._streams is None:
@@ -240,6 +193,8 @@ class GRPCService:
         return self._streams
 
     def _open(self, kind: Callable[[ServiceSettings], ClientT]) -> ClientT:
+        if self._is_closed:
+            raise disconnected(self.settings.name)
         try:
             return kind(self.settings)
         except OSError as error:

@@ -14,13 +14,14 @@ from graphgw.sources.grpc_transport.failures import (
     answered,
     disconnected,
     message_too_large,
+    timed_out,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from graphgw.errors import SourceError
-    from graphgw.sources.grpc_transport.requests import Metadata
+    from graphgw.sources.grpc_transport.requests import GRPCRequest
     from graphgw.sources.settings import ServiceSettings, TLSSettings
     from graphgw.types import Deadline
 
@@ -47,25 +48,21 @@ class GRPCIOChannel:
         self._calls: dict[str, Callable[..., Any]] = {}
         self._is_closed = False
 
-    async def unary(
-        self,
-        path: str,
-        message: bytes,
-        deadline: Deadline,
-        metadata: Metadata = (),
-        own: Metadata = (),
-        *,
-        is_idempotent: bool = False,
-    ) -> bytes:
+    async def unary(self, request: GRPCRequest, deadline: Deadline) -> bytes:
         """Call a method that answers once; see ``grpc_transport.channel.Channel``."""
-        del is_idempotent
-        call = self._calls.get(path)
+        self._check_open()
+        call = self._calls.get(request.path)
         if call is None:
-            multi_callable: Any = self._channel.unary_unary(path)
-            call = self._calls[path] = multi_callable
+            multi_callable: Any = self._channel.unary_unary(request.path)
+            call = self._calls[request.path] = multi_callable
+        seconds = deadline.remaining()
+        if not seconds:
+            raise timed_out(self._settings.name)
         try:
             answer: bytes = await call(
-                message, timeout=deadline.remaining(), metadata=metadata + own
+                request.message,
+                timeout=seconds,
+                metadata=request.metadata + request.own,
             )
         except grpc.aio.AioRpcError as error:
             raise self._translate(error) from error
@@ -77,7 +74,7 @@ class GRPCIOChannel:
         return answer
 
     async def stream(
-        self, path: str, message: bytes, metadata: Metadata, seconds: float | None
+        self, request: GRPCRequest, seconds: float | None
     ) -> AsyncGenerator[bytes, None]:
         """Yield the messages of a method that answers many times.
 
@@ -86,8 +83,10 @@ class GRPCIOChannel:
         Raises:
             SourceError: The call failed, or the stream broke.
         """
-        open_call: Any = self._channel.unary_stream(path)
-        call = open_call(message, timeout=seconds, metadata=metadata)
+        self._check_open()
+        open_call: Any = self._channel.unary_stream(request.path)
+        metadata = request.metadata + request.own
+        call = open_call(request.message, timeout=seconds, metadata=metadata)
         try:
             async for answer in call:
                 yield answer
@@ -98,8 +97,14 @@ class GRPCIOChannel:
 
     async def aclose(self) -> None:
         """Close the channel; calls under way fail."""
+        if self._is_closed:
+            return
         self._is_closed = True
         await self._channel.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise disconnected(self._settings.name)
 
     def _translate(self, error: grpc.aio.AioRpcError) -> SourceError:
         code, detail, source = error.code(), error.details() or "", self._settings.name

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from graphgw.errors import SourceError
     from graphgw.sources.grpc_transport.answers import Head
+    from graphgw.sources.grpc_transport.connection import Connection
     from graphgw.types import Deadline
 
 __all__ = ["Call"]
@@ -21,11 +22,11 @@ class Call:
 
     __slots__ = (
         "answer",
-        "block",
+        "connection",
         "data",
         "deadline",
+        "had_answers",
         "head",
-        "message",
         "size",
         "started_at",
         "stream_id",
@@ -35,17 +36,18 @@ class Call:
 
     def __init__(
         self,
-        block: bytes,
-        message: bytes,
+        connection: Connection,
+        stream_id: int,
         deadline: Deadline,
         answer: asyncio.Future[bytes],
+        started_at: float,
     ) -> None:
-        self.block = block
-        self.message = message
+        self.connection = connection
+        self.stream_id = stream_id
         self.deadline = deadline
         self.answer = answer
-        self.started_at = 0.0
-        self.stream_id = 0
+        self.started_at = started_at
+        self.had_answers = connection.answered > 0
         self.unsent: memoryview | None = None
         """The rest of the request that no window has had room for."""
         self.window = 0
@@ -54,6 +56,20 @@ class Call:
         self.data: bytes | bytearray = b""
         self.size = -1
         """The length of the answer with its prefix, as that says; -1 before."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Tell whether the connection may have been dead when the call was sent."""
+        return self.had_answers and self.head is None
+
+    def cancel(self) -> None:
+        """End the call at the service too: nobody waits for its answer any more."""
+        self.connection.cancel(self)
+
+    def divert(self, deadline: Deadline) -> None:
+        """Let the call settle a new future, until another deadline."""
+        self.deadline = deadline
+        self.answer = self.answer.get_loop().create_future()
 
     def take(self, data: bytes) -> None:
         """Add a part of the answer."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import SourceDisconnectedError
 from graphgw.sources.grpc_transport.balancer import Balancer
-from graphgw.sources.grpc_transport.call import Call
 from graphgw.sources.grpc_transport.failures import (
     UnprocessedError,
     timed_out,
@@ -20,7 +19,9 @@ from graphgw.sources.tls import build_tls_context
 if TYPE_CHECKING:
     import ssl
 
-    from graphgw.sources.grpc_transport.requests import Metadata
+    from graphgw.sources.grpc_transport.call import Call
+    from graphgw.sources.grpc_transport.connection import Connection
+    from graphgw.sources.grpc_transport.requests import GRPCRequest
     from graphgw.sources.http_transport.resolver import Resolver
     from graphgw.sources.settings import ServiceSettings
     from graphgw.types import Deadline
@@ -38,7 +39,7 @@ class Channel:
     whose deadline passes, is cancelled at the service.
     """
 
-    __slots__ = ("_balancer", "_encoder", "_loop", "_resolver", "_settings")
+    __slots__ = ("_balancer", "_encoder", "_resolver", "_settings")
 
     def __init__(
         self, settings: ServiceSettings, *, resolver: Resolver | None = None
@@ -55,46 +56,42 @@ class Channel:
             context.set_alpn_protocols(["h2"])
         authority = (tls and tls.server_name) or settings.addresses[0]
         self._settings = settings
-        self._loop = asyncio.get_running_loop()
         self._resolver = resolver or SystemResolver()
         self._balancer = Balancer(settings, self._resolver, context)
         self._encoder = HeadEncoder(settings.name, authority, is_tls=tls is not None)
 
-    async def unary(
-        self,
-        path: str,
-        message: bytes,
-        deadline: Deadline,
-        metadata: Metadata = (),
-        own: Metadata = (),
-        *,
-        is_idempotent: bool = False,
-    ) -> bytes:
-        """Call a method that answers once; return the answer's message.
+    def take(self) -> Connection | None:
+        """Return a connection that has room for a call now, if there is one."""
+        return None if self._balancer.waiters else self._balancer.take()
 
-        Args:
-            path: ``/package.Service/Method``.
-            message: The serialized request.
-            deadline: Until when the call may take; the service is told.
-            metadata: What many calls have in common.
-            own: What each request has for itself.
-            is_idempotent: Whether it is made again if a kept connection was dead.
+    def encode(self, request: GRPCRequest, seconds: float) -> bytes:
+        """Return what a call that has so many seconds begins with.
+
+        Raises:
+            SourceError: Some metadata cannot be sent.
+        """
+        return self._encoder.encode(request, seconds)
+
+    async def unary(self, request: GRPCRequest, deadline: Deadline) -> bytes:
+        """Call a method that answers once; return the answer's message.
 
         Raises:
             SourceError: The call failed.
         """
-        balancer = self._balancer
+        return await self.resume(
+            request, deadline, await self._start(request, deadline)
+        )
+
+    async def resume(
+        self, request: GRPCRequest, deadline: Deadline, call: Call
+    ) -> bytes:
+        """Go on with a call that was sent; see ``unary``.
+
+        It is made again if that does no harm: because the service did not begin with
+        it, or because it is idempotent and the connection had been dead before it.
+        """
+        may_repeat = request.is_idempotent
         for left in range(_ATTEMPTS - 1, -1, -1):
-            connection = None if balancer.waiters else balancer.take()
-            if connection is None:
-                connection = await balancer.acquire(deadline)
-            seconds = deadline.remaining()
-            if not seconds:
-                raise timed_out(self._settings.name)
-            block = self._encoder.encode(path, metadata, own, seconds)
-            call = Call(block, message, deadline, self._loop.create_future())
-            had_answered = connection.answered
-            connection.start(call, seconds)
             try:
                 return await call.answer
             except UnprocessedError as error:
@@ -102,16 +99,24 @@ class Channel:
                     source = self._settings.name
                     raise unreachable(source, error.detail or "") from error
             except SourceDisconnectedError:
-                is_stale = had_answered and call.head is None
-                if not is_stale or not is_idempotent or not left:
+                if not (may_repeat and call.is_stale and left):
                     raise
-                is_idempotent = False
+                may_repeat = False
             except (asyncio.CancelledError, GeneratorExit):
-                connection.cancel(call)
+                call.cancel()
                 raise
+            call = await self._start(request, deadline)
         raise unreachable(self._settings.name, "it took no call")
 
     async def aclose(self) -> None:
         """Close every connection; calls under way fail."""
         await self._balancer.aclose()
         self._resolver.close()
+
+    async def _start(self, request: GRPCRequest, deadline: Deadline) -> Call:
+        connection = self.take() or await self._balancer.acquire(deadline)
+        seconds = deadline.remaining()
+        if not seconds:
+            raise timed_out(self._settings.name)
+        block = self._encoder.encode(request, seconds)
+        return connection.start(block, request.message, deadline, seconds)

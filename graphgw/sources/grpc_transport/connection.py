@@ -16,6 +16,7 @@ from graphgw.sources.grpc_transport.answers import (
     read_head,
     read_message,
 )
+from graphgw.sources.grpc_transport.call import Call
 from graphgw.sources.grpc_transport.failures import (
     UnprocessedError,
     bad_answer,
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphgw.sources.grpc_transport.answers import Head
-    from graphgw.sources.grpc_transport.call import Call
     from graphgw.sources.settings import ServiceSettings
+    from graphgw.types import Deadline
 
 __all__ = ["Connection", "ConnectionOwner"]
 
@@ -157,20 +158,23 @@ class Connection(asyncio.Protocol):
         """Tell whether there is a transport."""
         return self._transport is not None
 
-    def start(self, call: Call, seconds: float) -> None:
-        """Send a call that has so many seconds; its answer settles it."""
+    def start(
+        self, block: bytes, message: bytes, deadline: Deadline, seconds: float
+    ) -> Call:
+        """Send a call that has so many seconds; its ``answer`` will be settled."""
         stream_id = self._next_id
+        self._next_id = stream_id + 2
+        now = self._loop.time()
+        call = Call(self, stream_id, deadline, self._loop.create_future(), now)
+        self.calls[stream_id] = call
         if stream_id == 1:
-            call.block = EMPTY_TABLE + call.block
+            block = EMPTY_TABLE + block
         elif stream_id >= _LAST_STREAM:
             self.retire()
-        self._next_id = stream_id + 2
-        call.stream_id = stream_id
-        self.calls[stream_id] = call
-        self._sender.open(call)
-        now = call.started_at = self._loop.time()
+        self._sender.open(call, block, message)
         if now + seconds < self._alarm_at:
             self._set_alarm(now, seconds)
+        return call
 
     def cancel(self, call: Call) -> None:
         """End a call whose answer nobody waits for any more."""

@@ -9,13 +9,30 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphgw.sources.grpc_transport.failures import not_sendable
 from graphgw.sources.grpc_transport.hpack import encode_field, encode_text
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["HeadEncoder", "Metadata"]
+__all__ = ["GRPCRequest", "HeadEncoder", "Metadata"]
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@record
+class GRPCRequest:
+    """A unary call to be made.
+
+    ``path`` is ``/package.Service/Method``. Many requests have the same ``metadata``,
+    and each its ``own``. One that is idempotent may be made again.
+    """
+
+    path: str
+    message: bytes
+    metadata: Metadata = ()
+    own: Metadata = ()
+    is_idempotent: bool = False
+
 
 _POST: Final = b"\x83"
 _HTTP: Final = b"\x86"
@@ -52,20 +69,13 @@ class HeadEncoder:
         self._own: Metadata = ()
         self._own_block = b""
 
-    def encode(
-        self, path: str, metadata: Metadata, own: Metadata, seconds: float
-    ) -> bytes:
-        """Return the header block of one call.
-
-        Args:
-            path: ``/package.Service/Method``.
-            metadata: What many calls have in common.
-            own: What each request has for itself.
-            seconds: How long the service has for it.
+    def encode(self, request: GRPCRequest, seconds: float) -> bytes:
+        """Return the header block of a call that has so many seconds.
 
         Raises:
             SourceError: Some metadata cannot be sent.
         """
+        path, metadata, own = request.path, request.metadata, request.own
         key = (path, metadata)
         block = self._known.get(key)
         if block is None:

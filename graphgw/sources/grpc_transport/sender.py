@@ -87,9 +87,9 @@ class Sender:
         self._out.append(frame)
         self.schedule()
 
-    def open(self, call: Call) -> None:
+    def open(self, call: Call, block: bytes, message: bytes) -> None:
         """Send a call's head, and its message as far as there is room for it."""
-        block, message, stream_id = call.block, call.message, call.stream_id
+        stream_id = call.stream_id
         size = PREFIX_SIZE + len(message)
         if (
             size <= self._window

@@ -100,7 +100,8 @@ async def test_a_call_carries_message_deadline_and_metadata(
 
     assert answer.value == "hello"
     assert backend.stats.with_deadline == 1
-    assert 1.0 < backend.stats.time_remaining <= 2.0
+    # Servers round what is left, some of them up.
+    assert 1.0 < backend.stats.time_remaining <= 2.1
     sent = backend.stats.metadata
     assert (sent["authorization"], sent["x-request-id"]) == ("Bearer t", "r1")
     assert sent["x-key"] == "k"

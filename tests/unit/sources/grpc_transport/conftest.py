@@ -10,6 +10,7 @@ import uvloop
 from support.http2_peer import HTTP2Peer
 
 from graphgw.sources.grpc_transport.channel import Channel
+from graphgw.sources.grpc_transport.requests import GRPCRequest
 from graphgw.sources.settings import ServiceSettings
 from graphgw.types import Deadline
 
@@ -57,6 +58,6 @@ def ask():
 
     async def call(channel, message=b"hello", *, seconds=2.0, **options):
         deadline = Deadline.after(seconds)
-        return await channel.unary("/a.B/C", message, deadline, **options)
+        return await channel.unary(GRPCRequest("/a.B/C", message, **options), deadline)
 
     return call

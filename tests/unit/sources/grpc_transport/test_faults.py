@@ -19,6 +19,7 @@ from graphgw.errors import (
 )
 from graphgw.sources.grpc_transport import frames
 from graphgw.sources.grpc_transport.channel import Channel
+from graphgw.sources.grpc_transport.requests import GRPCRequest
 from graphgw.sources.settings import ServiceSettings
 from graphgw.types import Deadline
 
@@ -485,11 +486,12 @@ def test_whatever_a_server_sends_a_call_ends_in_an_answer_or_an_error(data):
         async with HTTP2Peer((script, serve)) as peer:
             options = {"name": "order", "kind": "grpc", "addresses": (peer.address,)}
             channel = Channel(ServiceSettings(**options))
+            request = GRPCRequest("/a.B/C", b"hello")
             try:
-                await channel.unary("/a.B/C", b"hello", Deadline.after(0.5))
+                await channel.unary(request, Deadline.after(0.5))
             except SourceError as error:
                 assert str(error)  # noqa: PT017 - some data is an answer
-            answer = await channel.unary("/a.B/C", b"hello", Deadline.after(2))
+            answer = await channel.unary(request, Deadline.after(2))
             assert answer == b"ok"
             await channel.aclose()
 
