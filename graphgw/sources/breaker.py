@@ -71,8 +71,10 @@ class Breaker:
             return
         if self._is_open:
             self._close()
-        else:
-            self._count(0)
+            return
+        if self._clock.monotonic() >= self._slice_ends_at:
+            self._slide()
+        self._requests += 1
 
     def fail(self, ticket: int) -> None:
         """Settle a call that the service failed."""
@@ -83,7 +85,10 @@ class Breaker:
             longer = min(self._open_seconds * 2, settings.max_open_seconds)
             self._open(longer)
             return
-        self._count(1)
+        if self._clock.monotonic() >= self._slice_ends_at:
+            self._slide()
+        self._requests += 1
+        self._failures += 1
         requests, failures = self._totals()
         if (
             settings.is_enabled
@@ -115,17 +120,15 @@ class Breaker:
         self._requests = self._failures = 0
         self._slice_ends_at = 0.0
 
-    def _count(self, failures: int) -> None:
+    def _slide(self) -> None:
+        """Begin a slice of the window; forget those that it has left behind."""
         now = self._clock.monotonic()
-        if now >= self._slice_ends_at:
-            self._slices.append((self._slice_ends_at, self._requests, self._failures))
-            self._requests = self._failures = 0
-            self._slice_ends_at = now + self._settings.window / _SLICES
-            oldest = now - self._settings.window
-            while self._slices and self._slices[0][0] < oldest:
-                self._slices.popleft()
-        self._requests += 1
-        self._failures += failures
+        self._slices.append((self._slice_ends_at, self._requests, self._failures))
+        self._requests = self._failures = 0
+        self._slice_ends_at = now + self._settings.window / _SLICES
+        oldest = now - self._settings.window
+        while self._slices and self._slices[0][0] < oldest:
+            self._slices.popleft()
 
     def _totals(self) -> tuple[int, int]:
         requests = self._requests + sum(entry[1] for entry in self._slices)

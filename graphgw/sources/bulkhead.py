@@ -41,6 +41,12 @@ class Bulkhead:
         """Give a place back."""
         self.in_flight -= 1
 
+    def leave_well(self) -> None:
+        """Give a place back after a call that went well."""
+        self.in_flight -= 1
+        if self._limit < self._maximum:
+            self.grow()
+
     def grow(self) -> None:
         """Note that a call went well."""
         if self._limit < self._maximum:

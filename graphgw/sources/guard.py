@@ -150,8 +150,7 @@ class Guard:
     def succeed(self, ticket: int) -> None:
         """Settle a call that went well at its first attempt."""
         self.breaker.succeed(ticket)
-        self.places.grow()
-        self.places.leave()
+        self.places.leave_well()
 
     def abandon(self, ticket: int) -> None:
         """Settle a call whose outcome says nothing about the service."""

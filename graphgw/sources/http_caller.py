@@ -13,6 +13,7 @@ from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.protocol import HTTPRequest, HTTPResponse
 from graphgw.telemetry.events import SourceCalled
 from graphgw.telemetry.observer import NO_OBSERVER
+from graphgw.types import Deadline
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from graphgw.sources.http_transport.pool import Pool
     from graphgw.sources.protocol import Transport
     from graphgw.sources.settings import ServiceSettings
-    from graphgw.types import Clock, Deadline
+    from graphgw.telemetry.observer import Observer
+    from graphgw.types import Clock
 
 __all__ = ["HTTPCall", "HTTPCaller"]
 
@@ -37,20 +39,28 @@ _CANCELLED: Final = "CANCELLED"
 class HTTPCall(Generic[T]):
     """A request, and what is to become of its answer.
 
-    ``request`` has the headers that all equal requests have. ``read`` makes a value of
-    an answer while the call is guarded: a ``SourceError`` that it raises counts against
-    the service. A call that ``is_raw`` has the answer itself for its value, one that
-    refuses it too, after its retries. Reads with the same ``key`` are sent once.
+    ``headers``, and ``lines`` as they are written, are those that all equal requests
+    have. ``read`` makes a value of an answer while the call is guarded: a
+    ``SourceError`` that it raises counts against the service. A call that ``is_raw``
+    has the answer itself for its value, one that refuses it too, after its retries.
+    Reads with the same ``key`` are sent once. ``is_plain`` says that the request line
+    is known to be sound and the call a read: it may go the short way.
     """
 
-    request: HTTPRequest
+    method: str
+    origin: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    lines: str
+    body: bytes
+    deadline: Deadline
+    endpoint: str
+    observer: Observer
     request_id: str
     read: Callable[[HTTPResponse], T]
-    target: str | None
-    """What goes into the request line, if it is known to be sound."""
-    lines: str
-    """The headers as they are written."""
     key: Hashable | None = None
+    is_idempotent: bool = True
+    is_plain: bool = True
     is_raw: bool = False
     value: T | None = None
     has_value: bool = False
@@ -75,6 +85,7 @@ class HTTPCaller:
         "_settings",
         "_tell_deadline",
         "_tell_id",
+        "_timeout",
         "guard",
         "transport",
     )
@@ -90,6 +101,7 @@ class HTTPCaller:
         self.transport = transport
         self._settings = settings
         self._name = settings.name
+        self._timeout = settings.timeout
         self._clock = clock
         self._direct = transport if isinstance(transport, HTTPTransport) else None
         self._pool: Pool | None = None
@@ -107,10 +119,11 @@ class HTTPCaller:
             SourceError: The call failed, or the service may not be called now.
         """
         key, flights = call.key, self._flights
-        deadline = call.request.deadline
+        now, left = self._shorten(call)
+        deadline = call.deadline
         if key is not None and (joined := flights.find(key)) is not None:
             return call.take(await joined.wait(joined.join(deadline)))
-        begun = self._begin(call, deadline)
+        begun = self._begin(call, now, left) if call.is_plain else None
         if begun is None:
             return await self._call_stepwise(call)
         answer, solo = begun.answer, None
@@ -141,50 +154,57 @@ class HTTPCaller:
         self._tell(call, begun, "200" if status == _OK else str(status))
         return value
 
-    def _begin(self, call: HTTPCall[T], deadline: Deadline) -> _Begun | None:
+    def _shorten(self, call: HTTPCall[T]) -> tuple[float, float]:
+        """Let a call take no longer than the service may; return now and what is left.
+
+        "Now" is told by our clock, what is left by that of the deadline.
+        """
+        deadline, clock = call.deadline, self._clock
+        now = clock.monotonic()
+        time = now if deadline.clock is clock else deadline.clock.monotonic()
+        left, timeout = deadline.at - time, self._timeout
+        if left <= timeout:
+            return now, left
+        call.deadline = Deadline(time + timeout, deadline.clock)
+        return now, timeout
+
+    def _begin(self, call: HTTPCall[T], now: float, left: float) -> _Begun | None:
         """Write the request if it may be sent at once and a connection is free."""
-        pool, direct = self._pool, self._direct
-        target, request_id = call.target, call.request_id
-        if pool is None or direct is None or target is None:
+        pool, direct, request_id = self._pool, self._direct, call.request_id
+        if pool is None or direct is None or left <= 0:
             return None
         if not (request_id.isascii() and request_id.isprintable()):
             return None
         connection = pool.take()
         if connection is None:
             return None
-        started = self._clock.monotonic()
-        is_own = deadline.clock is self._clock
-        left = deadline.at - (started if is_own else deadline.clock.monotonic())
-        ticket = self.guard.begin() if left > 0 else 0
+        ticket = self.guard.begin()
         if not ticket:
             pool.release(connection)
             return None
-        request = call.request
-        method, body = request.method, request.body
-        lines = f"{pool.head}{call.lines}"
-        if request_id and self._tell_id:
-            lines = f"{lines}{self._tell_id}{request_id}\r\n"
-        if self._tell_deadline:
-            lines = f"{lines}{self._tell_deadline}{int(left * 1000) or 1}\r\n"
-        if body:
-            lines = f"{lines}content-length: {len(body)}\r\n"
-        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+        method, body = call.method, call.body
+        tell_id, tell_deadline = self._tell_id, self._tell_deadline
+        own = f"{tell_id}{request_id}\r\n" if request_id and tell_id else ""
+        told = f"{tell_deadline}{int(left * 1000) or 1}\r\n" if tell_deadline else ""
+        size = f"content-length: {len(body)}\r\n" if body else ""
+        data = (
+            f"{method} {call.target} HTTP/1.1\r\n"
+            f"{pool.head}{call.lines}{own}{told}{size}\r\n"
+        ).encode("latin-1")
         answer = connection.start(
-            head + body if body else head,
-            deadline,
+            data + body if body else data,
+            call.deadline,
             self._name,
             is_head=method == "HEAD",
         )
         pool.watch()
-        return _Begun(direct, connection, answer, ticket, started)
+        return _Begun(direct, connection, answer, ticket, now)
 
     def _tell(self, call: HTTPCall[Any], begun: _Begun, status: str) -> None:
-        request = call.request
-        observer = request.observer
+        observer = call.observer
         if observer is not NO_OBSERVER:
             seconds = self._clock.monotonic() - begun.started
-            event = SourceCalled(self._name, request.endpoint, seconds, status)
-            observer.observe(event)
+            observer.observe(SourceCalled(self._name, call.endpoint, seconds, status))
 
     def give_up(
         self, call: HTTPCall[T], begun: _Begun, solo: Solo[HTTPResponse] | None = None
@@ -207,8 +227,7 @@ class HTTPCaller:
     ) -> T:
         """Settle a first attempt that failed, and make others if that may help."""
         attempts = _Attempts(self, call, begun)
-        deadline = call.request.deadline
-        flights = self._flights
+        deadline, flights = call.deadline, self._flights
         if solo is None or flights.under_way.get(call.key) is not solo:
             return call.take(await attempts(deadline))
         flights.arrive(call.key, solo)
@@ -216,41 +235,39 @@ class HTTPCaller:
         return call.take(response)
 
     async def _call_stepwise(self, call: HTTPCall[T]) -> T:
-        request, flights = call.request, self._flights
+        flights, deadline = self._flights, call.deadline
         if self._pool is None and self._direct is not None:
             self._pool = self._direct.find_pool(self._settings.url, self._name)
         attempts = _Attempts(self, call)
-        if not request.is_idempotent:
+        if not call.is_idempotent:
             # No read from before is joined after a write.
             flights.separate()
             try:
-                response = await attempts(request.deadline)
+                response = await attempts(deadline)
             finally:
                 flights.separate()
         elif call.key is not None:
-            response = await flights.run(call.key, request.deadline, attempts)
+            response = await flights.run(call.key, deadline, attempts)
         else:
-            response = await attempts(request.deadline)
+            response = await attempts(deadline)
         return call.take(response)
 
     def address(self, call: HTTPCall[Any], deadline: Deadline) -> HTTPRequest:
         """Return the request as the transport gets it, with the time that is left."""
-        request = call.request
-        headers = request.headers
-        settings = self._settings
+        headers, settings = call.headers, self._settings
         if settings.request_id_header is not None and call.request_id:
             headers += ((settings.request_id_header, call.request_id),)
         if settings.deadline_header is not None:
             left = str(int(deadline.remaining() * 1000) or 1)
             headers += ((settings.deadline_header, left),)
         return HTTPRequest(
-            request.method,
-            request.url,
+            call.method,
+            f"{call.origin}{call.target}",
             deadline,
             headers,
-            request.body,
+            call.body,
             self._name,
-            request.is_idempotent,
+            call.is_idempotent,
         )
 
 
@@ -276,33 +293,33 @@ class _Attempts(Generic[T]):
         self._caller = caller
         self._call = call
         self._begun = begun
-        self._deadline = call.request.deadline
+        self._deadline = call.deadline
         self._refusal: HTTPResponse | None = None
 
     async def __call__(self, deadline: Deadline) -> HTTPResponse:
         """Return the answer, within the service's limits."""
         self._deadline = deadline
-        guard, request, begun = self._caller.guard, self._call.request, self._begun
+        guard, call, begun = self._caller.guard, self._call, self._begun
         try:
             if begun is None:
                 return await guard.run(
                     self._attempt,
-                    endpoint=request.endpoint,
+                    endpoint=call.endpoint,
                     deadline=deadline,
-                    observer=request.observer,
-                    is_idempotent=request.is_idempotent,
+                    observer=call.observer,
+                    is_idempotent=call.is_idempotent,
                 )
             return await guard.conduct(
                 begun.ticket,
                 self._attempt,
-                endpoint=request.endpoint,
+                endpoint=call.endpoint,
                 deadline=deadline,
-                observer=request.observer,
-                is_idempotent=request.is_idempotent,
+                observer=call.observer,
+                is_idempotent=call.is_idempotent,
                 started=begun.started,
             )
         except SourceError:
-            if self._refusal is not None and self._call.is_raw:
+            if self._refusal is not None and call.is_raw:
                 return self._refusal
             raise
 

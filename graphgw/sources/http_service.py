@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from graphgw.sources.deadlines import shorten
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
 from graphgw.sources.http_answers import RAISE, AnswerReader, is_refusal
@@ -15,15 +14,14 @@ from graphgw.sources.http_caller import HTTPCall, HTTPCaller
 from graphgw.sources.http_transport.origins import encode_headers, is_clean, split_url
 from graphgw.sources.http_transport.settings import read_transport_settings
 from graphgw.sources.http_transport.stream import StreamTransport
-from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK, record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from graphgw.context import RequestContext
-    from graphgw.sources.protocol import HTTPResponse, Transport
+    from graphgw.sources.protocol import HTTPRequest, HTTPResponse, Transport
     from graphgw.sources.settings import ServiceSettings
     from graphgw.sources.urls import Params
     from graphgw.types import JSON, Clock
@@ -93,7 +91,7 @@ class HTTPService:
         self._forward = tuple(name.lower() for name in settings.forward_headers)
         self._paths: dict[str, _Path] = {}
 
-    async def get(
+    def get(
         self,
         path: str,
         context: RequestContext,
@@ -102,7 +100,7 @@ class HTTPService:
         values: Params | None = None,
         headers: Mapping[str, str] | None = None,
         missing: Any = RAISE,
-    ) -> JSON:
+    ) -> Coroutine[Any, Any, JSON]:
         """Read JSON; see ``request``."""
         known = self._paths.get(path) or self._learn(path)
         suffix = expand_template(path, values) if values else path
@@ -111,30 +109,27 @@ class HTTPService:
         pairs, lines = self._fixed_headers, self._fixed_lines
         if not lines or self._forward or headers:
             pairs, lines = self._build_headers(context, headers)
-        url = f"{self._base}{suffix}"
+        target = f"{self._root}{suffix}"
         read, key = self._read_json, None
         if missing is not RAISE:
             read = partial(read, missing=missing)
         if context.may_share:
-            key = (url, lines, missing is RAISE)
-        return await self._caller.call(
+            key = (target, lines, missing is RAISE)
+        return self._caller.call(
             HTTPCall(
-                HTTPRequest(
-                    "GET",
-                    url,
-                    shorten(context.deadline, self.settings.timeout),
-                    pairs,
-                    b"",
-                    self._name,
-                    is_idempotent=True,
-                    endpoint=known.endpoint,
-                    observer=context.observer,
-                ),
+                "GET",
+                self._origin,
+                target,
+                pairs,
+                lines,
+                b"",
+                context.deadline,
+                known.endpoint,
+                context.observer,
                 context.request_id,
                 read,
-                f"{self._root}{suffix}" if known.is_clean else None,
-                lines,
                 key,
+                is_plain=known.is_clean,
             )
         )
 
@@ -179,28 +174,31 @@ class HTTPService:
                 headers=headers,
                 missing=missing,
             )
-        url = self._base + (expand_template(path, values) if values else path)
+        target = self._root + (expand_template(path, values) if values else path)
         if params and (query := build_query(params)):
-            url += ("&" if "?" in url else "?") + query
+            target += ("&" if "?" in target else "?") + query
         pairs, lines = self._build_headers(context, headers, has_body=json is not None)
         body = b"" if json is None else orjson.dumps(json)
         is_idempotent, key = method in _SAFE_METHODS, None
         if is_idempotent and context.may_share:
-            key = (method, url, lines, body, missing is RAISE)
-        request = HTTPRequest(
-            method,
-            url,
-            shorten(context.deadline, self.settings.timeout),
-            pairs,
-            body,
-            self._name,
-            is_idempotent,
-            f"{method} {path.partition('?')[0]}",
-            context.observer,
-        )
-        read = partial(self._read_json, missing=missing)
+            key = (method, target, lines, body, missing is RAISE)
         return await self._caller.call(
-            HTTPCall(request, context.request_id, read, None, lines, key)
+            HTTPCall(
+                method,
+                self._origin,
+                target,
+                pairs,
+                lines,
+                body,
+                context.deadline,
+                f"{method} {path.partition('?')[0]}",
+                context.observer,
+                context.request_id,
+                partial(self._read_json, missing=missing),
+                key,
+                is_idempotent=is_idempotent,
+                is_plain=False,
+            )
         )
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
@@ -209,8 +207,7 @@ class HTTPService:
         A read that is answered with 429, 502, 503 or 504 is tried again first. The
         time is bounded by the request's deadline and the service's timeout.
         """
-        settings, own = self.settings, self.settings.request_id_header
-        told = settings.deadline_header
+        own, told = self.settings.request_id_header, self.settings.deadline_header
         request_id = ""
         pairs = [*self._own_headers]
         for pair in request.headers:
@@ -219,28 +216,32 @@ class HTTPService:
             elif pair[0] != told:
                 pairs.append(pair)
         lines = encode_headers(pairs, self._name)
-        method, url, key, target = request.method, request.url, None, None
-        if request.is_idempotent:
+        origin, target = split_url(request.url)
+        method, body, key = request.method, request.body, None
+        is_plain = is_idempotent = request.is_idempotent
+        if is_idempotent:
+            is_ours = origin == self._origin and (body or method in _SAFE_METHODS)
+            is_plain = bool(is_ours) and method.isalpha() and is_clean(target)
             if request.may_share:
-                key = (method, url, lines, request.body)
-            origin, found = split_url(url)
-            if origin == self._origin and is_clean(found) and method.isalpha():
-                target = found
-        sent = HTTPRequest(
-            method,
-            url,
-            shorten(request.deadline, settings.timeout),
-            tuple(pairs),
-            request.body,
-            self._name,
-            request.is_idempotent,
-            request.endpoint,
-            request.observer,
-            request.check,
-        )
-        read = partial(self._check, request)
+                key = (method, request.url, lines, body)
         return await self._caller.call(
-            HTTPCall(sent, request_id, read, target, lines, key, is_raw=True)
+            HTTPCall(
+                method,
+                origin,
+                target,
+                tuple(pairs),
+                lines,
+                body,
+                request.deadline,
+                request.endpoint,
+                request.observer,
+                request_id,
+                partial(self._check, request),
+                key,
+                is_idempotent=is_idempotent,
+                is_plain=is_plain,
+                is_raw=True,
+            )
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import ConfigurationError, Problem, SourceBadAnswerError
 from graphgw.sources.batches import (
@@ -14,7 +14,7 @@ from graphgw.sources.batches import (
 from graphgw.sources.http_service import RAISE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from graphgw.context import RequestContext
     from graphgw.sources.http_service import HTTPService
@@ -46,9 +46,10 @@ class RestSource:
         Raises:
             ConfigurationError: No HTTP service of that name is configured.
         """
-        return cast("HTTPService", context.sources.http(self.name))
+        service: HTTPService = context.sources.http(self.name)
+        return service
 
-    async def get(
+    def get(
         self,
         path: str,
         context: RequestContext,
@@ -57,12 +58,13 @@ class RestSource:
         values: Params | None = None,
         headers: Mapping[str, str] | None = None,
         missing: Any = RAISE,
-    ) -> JSON:
+    ) -> Coroutine[Any, Any, JSON]:
         """Read; tried again within the service's budget where that may help.
 
         With ``missing=None`` a 404 gives ``None`` and is no error.
         """
-        return await self.service(context).get(
+        service: HTTPService = context.sources.http(self.name)
+        return service.get(
             path,
             context,
             params=params,

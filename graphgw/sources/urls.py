@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from graphgw.errors import InternalError
-
-if TYPE_CHECKING:
-    from re import Match
 
 __all__ = ["Params", "build_query", "expand_template"]
 
 Params: TypeAlias = Mapping[str, object]
 """Query parameters or template values; ``None`` is left out, sequences repeat."""
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~,:-]*")
+_is_plain: Final = re.compile(r"[A-Za-z0-9_.~,:-]*").fullmatch
+_is_plain_pair: Final = re.compile(r"[A-Za-z0-9_.~,:-]*=[A-Za-z0-9_.~,:-]*").fullmatch
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def build_query(params: Params) -> str:
     """Return ``a=1&b=2``, commas and colons left readable."""
-    pairs: list[str] = []
+    query = ""
     for name, value in params.items():
         if isinstance(value, str):
-            pairs.append(f"{_quote(name)}={_quote(value)}")
+            pair = f"{name}={value}"
+            if not _is_plain_pair(pair):
+                pair = f"{_quote(name)}={_quote(value)}"
+        elif value is None:
+            continue
         elif isinstance(value, Sequence) and not isinstance(value, bytes):
-            pairs.extend(f"{_quote(name)}={_quote(_to_text(item))}" for item in value)
-        elif value is not None:
-            pairs.append(f"{_quote(name)}={_quote(_to_text(value))}")
-    return "&".join(pairs)
+            pair = "&".join([f"{_quote(name)}={_quote(_to_text(v))}" for v in value])
+            if not pair:
+                continue
+        else:
+            pair = f"{_quote(name)}={_quote(_to_text(value))}"
+        query = f"{query}&{pair}" if query else pair
+    return query
 
 
 def expand_template(template: str, values: Mapping[str, object]) -> str:
@@ -43,17 +49,23 @@ def expand_template(template: str, values: Mapping[str, object]) -> str:
     Raises:
         InternalError: A value is missing.
     """
-
-    def fill_in(match: Match[str]) -> str:
-        name = match[1]
+    parts = _split_template(template)
+    filled = [parts[0]]
+    for at in range(1, len(parts), 2):
+        name = parts[at]
         if name not in values:
             raise InternalError(f'the path "{template}" has no value for "{name}"')
         text = _to_text(values[name])
-        if text in {".", ".."}:
-            return text.replace(".", "%2E")
-        return _quote(text)
+        is_climb = text in {".", ".."}
+        filled.append(text.replace(".", "%2E") if is_climb else _quote(text))
+        filled.append(parts[at + 1])
+    return "".join(filled)
 
-    return _PLACEHOLDER.sub(fill_in, template)
+
+@lru_cache(maxsize=1000)
+def _split_template(template: str) -> list[str]:
+    """Return what stands between the names, and the names, in turn."""
+    return _PLACEHOLDER.split(template)
 
 
 def _to_text(value: object) -> str:
@@ -65,4 +77,4 @@ def _to_text(value: object) -> str:
 
 
 def _quote(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else quote(text, safe=",:")
+    return text if _is_plain(text) else quote(text, safe=",:")
