@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from graphgw.server.streaming import STREAMING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from graphgw.config.settings import ServerSettings
@@ -79,6 +81,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._heads = 0
         self._discarded = 0
         self._problem: tuple[int, str] | None = None
+        self.when_lost: Callable[[], object] | None = None
+        """Called once, when the client leaves while its request is answered."""
 
     # Bytes
 
@@ -225,6 +229,45 @@ class GuardedProtocol(HttpToolsProtocol):
             self._is_paced = True
             self._ticks, self._ticks_left = 0, _ticks(seconds)
 
+    def answer_whole(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Send a whole answer in one piece, instead of message by message.
+
+        Args:
+            status: The HTTP status.
+            headers: With a content-length if it has a body, without ``connection``.
+            body: All of it.
+
+        Returns:
+            Whether it was sent; if not, the answer must go the usual way.
+        """
+        cycle = self._running()
+        if (
+            cycle is None
+            or cycle.response_started
+            or cycle.disconnected
+            or self.pipeline
+            or self.flow.write_paused
+            or self.scope["method"] == "HEAD"
+        ):
+            return False
+        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        lines += [b"%b: %b\r\n" % pair for pair in headers]
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            return False  # a header that would become two
+        if cycle.waiting_for_100_continue:  # the body will not come
+            cycle.keep_alive = False
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
     def break_off(self) -> None:
         """Close at once; what was begun is not completed."""
         cycle = self._running()
@@ -249,6 +292,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Stop the clock, and tell the application that its client left."""
         super().connection_lost(exc)
         self._ticks_left = _NEVER
+        when_lost, self.when_lost = self.when_lost, None
+        if when_lost is not None:
+            when_lost()
 
     def drain(self) -> None:
         """Make the answer in progress the connection's last."""
