@@ -12,9 +12,12 @@ import typer
 from graphgw.assemble import compose_settings
 from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings
+from graphgw.federation.contract import find_unknown_tags
+from graphgw.variants import build_contracts
 
 __all__ = ["run"]
 
+_NO_TAG = 'the variant "{}" names the tag "{}", which stands nowhere in the schema'
 _MAKES_KEYS = "graphgw token makes the key pair of development"
 
 
@@ -41,5 +44,9 @@ def run(
         composed = asyncio.run(compose_settings(settings))
         for hint in composed.hints:
             typer.echo(f"hint: {hint}", err=True)
+        build_contracts(composed.supergraph, settings)
+        for variant in settings.variants:
+            for tag in find_unknown_tags(composed.supergraph, variant.contract):
+                typer.echo(f"hint: {_NO_TAG.format(variant.name, tag)}", err=True)
         names = [graph.name for graph in composed.supergraph.graphs.values()]
     typer.echo(f"{config} is right: {', '.join(names)}")

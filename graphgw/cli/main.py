@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "token": "Mint a token for development.",
     "keys": "Create, list and revoke API keys.",
     "auth": "Print who may have which field.",
+    "usage": "Print which client still uses what is deprecated.",
     "version": "Print the version.",
 }
 _WRONG_USE: Final = 2

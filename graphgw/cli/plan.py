@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - the options of a command
     file: Annotated[str, typer.Argument(help="The document; - reads standard input.")],
     config: Annotated[
         Path | None, typer.Option(help="The configuration file.", show_default=False)
@@ -53,12 +53,16 @@ def run(
         str | None, typer.Option(help="Who asks; without it, nobody.")
     ] = None,
     scopes: Annotated[str, typer.Option(help="What they may, parted by spaces.")] = "",
+    variant: Annotated[
+        str | None, typer.Option(help="The variant of the graph that is asked.")
+    ] = None,
 ) -> None:
     """Print a stage of an operation; needs neither backends nor a server."""
     asking = _Asking(
         GraphQLRequest(_read(file), operation, _read_variables(variables)),
         Principal(subject or ("anyone" if scopes else None), frozenset(scopes.split())),
         _read_stage(stage),
+        variant,
     )
     if config is None and supergraph is None:
         config = Path("graphgw.yaml")
@@ -82,6 +86,7 @@ class _Asking:
     request: GraphQLRequest
     principal: Principal
     stage: Stage
+    variant: str | None = None
 
 
 def _read(file: str) -> str:
@@ -118,6 +123,7 @@ async def _explain(settings: Settings, asking: _Asking) -> str:
         context = RequestContext(
             deadline=Deadline.after(settings.deadline), principal=asking.principal
         )
+        snapshot = snapshot.at(asking.variant)
         return await explain(snapshot, asking.request, context, asking.stage)
     finally:
         await remote.aclose()

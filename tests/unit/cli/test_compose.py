@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from graphql import print_schema
 from support.command import graphgw
 
 from graphgw.federation.read_supergraph import read_supergraph
@@ -109,3 +110,43 @@ def test_a_key_file_that_is_missing_is_hinted_at(folder: Path):
 
     assert done.returncode == 0
     assert done.stderr.startswith("hint: keys/i.pem is not there; graphgw token makes")
+
+
+def test_a_variant_prints_as_its_clients_see_it():
+    whole = graphgw("compose", "--api").stdout
+    mobile = graphgw("compose", "--api", "--variant", "mobile").stdout
+    sdl = graphgw("compose", "--variant", "mobile").stdout
+
+    assert "type UserConnection" in whole
+    assert "type UserConnection" not in mobile
+    assert print_schema(read_supergraph(sdl).api_schema) == mobile.rstrip("\n")
+
+
+def test_a_variant_that_is_not_there_is_told_with_those_that_are():
+    done = graphgw("compose", "--variant", "desktop")
+
+    assert done.returncode == 1
+    assert 'there is no variant "desktop"' in done.stderr
+    assert "the variants are: mobile" in done.stderr
+
+
+def test_a_filter_that_leaves_too_little_is_told_with_its_coordinate(folder: Path):
+    (folder / "graphgw.yaml").write_text(
+        "subgraphs: {one: one:subgraph}\nvariants: {small: {include: [small]}}\n"
+    )
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 1
+    assert 'Query: variant "small": nothing is left of it' in done.stderr
+
+
+def test_a_tag_that_stands_nowhere_is_hinted_at(folder: Path):
+    (folder / "graphgw.yaml").write_text(
+        "subgraphs: {one: one:subgraph}\nvariants: {most: {exclude: [internl]}}\n"
+    )
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 0
+    assert 'the variant "most" names the tag "internl"' in done.stderr

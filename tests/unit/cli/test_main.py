@@ -18,6 +18,7 @@ COMMANDS = (
     "token",
     "keys",
     "auth",
+    "usage",
     "version",
 )
 

@@ -100,3 +100,14 @@ def test_wrong_use_ends_with_code_two(arguments: tuple[str, ...], told: str):
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_variant_s_operation_must_fit_its_graph():
+    query = "{ user(id: 1) { bio } }"
+
+    whole = graphgw_in_process("plan", "-", stdin=query)
+    mobile = graphgw_in_process("plan", "-", "--variant", "mobile", stdin=query)
+
+    assert whole.returncode == 0
+    assert mobile.returncode == 1
+    assert "Cannot query field 'bio'" in mobile.stderr
