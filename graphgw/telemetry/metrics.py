@@ -23,12 +23,14 @@ from graphgw.telemetry.events import (
     SnapshotSwapped,
     SourceCalled,
 )
+from graphgw.telemetry.tallies import CounterTallies, HistogramTallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphgw.telemetry.events import Event
 
+    _Called = tuple[Callable[[], None], Callable[[float], None]]
     _Answered = tuple[tuple[Callable[[], None], ...], Callable[[float], None]]
 
 __all__ = ["METRICS_CONTENT_TYPE", "MetricsObserver", "forget_process"]
@@ -75,19 +77,21 @@ class MetricsObserver:
         self._registry = registry
         self._multiprocess_dir = multiprocess_dir
 
-        def counter(name: str, text: str, *labels: str) -> _Labelled:
-            return _Labelled(
-                Counter(f"graphgw_{name}", text, labels, registry=registry)
-            )
+        is_alone = multiprocess_dir is None
+
+        def counter(name: str, text: str, *labels: str) -> _Labelled | CounterTallies:
+            name = f"graphgw_{name}"
+            if is_alone:
+                return CounterTallies(name, text, labels, registry=registry)
+            return _Labelled(Counter(name, text, labels, registry=registry))
 
         def histogram(
             name: str, text: str, buckets: tuple[float, ...], *labels: str
-        ) -> _Labelled:
-            return _Labelled(
-                Histogram(
-                    f"graphgw_{name}", text, labels, registry=registry, buckets=buckets
-                )
-            )
+        ) -> _Labelled | HistogramTallies:
+            name = f"graphgw_{name}"
+            make = HistogramTallies if is_alone else Histogram
+            made = make(name, text, labels, registry=registry, buckets=buckets)
+            return _Labelled(made) if isinstance(made, Histogram) else made
 
         self._operations = counter(
             "operations", "Operations answered.", "kind", "status"
@@ -150,6 +154,7 @@ class MetricsObserver:
         self._clients: set[tuple[str, str]] = set()
         self._swaps = counter("snapshot_swaps", "Reloads of the schema.", "result")
         self._failures = counter("internal_failures", "Failures of our own.", "where")
+        self._called: dict[tuple[str, str, str], _Called] = {}
         self._answered: dict[tuple[str, int, bool | None], _Answered] = {}
         self._takers: dict[type[Any], Callable[[Any], None]] = {
             OperationFinished: self._on_operation,
@@ -213,8 +218,14 @@ class MetricsObserver:
         self._batches(event.loader).observe(event.keys)
 
     def _on_source(self, event: SourceCalled) -> None:
-        self._source_calls(event.source, event.endpoint, event.status).inc()
-        self._source_seconds(event.source).observe(event.seconds)
+        key = event.source, event.endpoint, event.status
+        found = self._called.get(key)
+        if found is None:
+            seconds = self._source_seconds(event.source)
+            found = self._source_calls(*key).inc, seconds.observe
+            self._called[key] = found
+        found[0]()
+        found[1](event.seconds)
 
     def _on_cost(self, event: CostMeasured) -> None:
         self._costs("estimated").observe(event.estimate)
