@@ -18,6 +18,7 @@ from graphgw.errors import (
 )
 from graphgw.execution.merge import apply_renames, fold, merge_entities
 from graphgw.execution.row_watch import RowWatch
+from graphgw.execution.time_limit import TimeLimit
 from graphgw.telemetry.events import FetchFinished, InternalFailure
 from graphgw.types import record
 
@@ -139,12 +140,12 @@ class _Run:
         if not ready:
             return
         seconds = self._context.deadline.remaining() + _GRACE
-        limit = asyncio.timeout(seconds)
+        limit = TimeLimit(seconds)
         try:
-            async with limit:
+            with limit:
                 await self._run_all(ready)
         except TimeoutError:
-            if not limit.expired():
+            if not limit.is_over:
                 raise
             self._is_sound = False
             for index, began in sorted(self._running.items()):

@@ -148,6 +148,13 @@ class FieldProgram:
         """The field's own number, unique in its fetch."""
         return self.lineage[-1]
 
+    @property
+    def is_deep(self) -> bool:
+        """Tell whether more than plain objects, one for each row, stands below."""
+        child = self.child
+        is_flat = isinstance(child, ObjectProgram) and not child.is_async
+        return len(self.non_null) > 1 or not is_flat
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectProgram:

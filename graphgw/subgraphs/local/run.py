@@ -194,18 +194,21 @@ class Run:
             except Exception:  # noqa: BLE001 - found out field by field
                 self.readers.note_misfit(program, row_class)
         columns: list[list[Any]] = [[]] * len(program.columns)
-
-        def column(field: FieldProgram) -> Coroutine[Any, Any, list[Any]]:
-            if field.is_given and given is not None:
-                return self._column(field, self.readers.of(program, None), given)
-            return self._column(field, reader, rows)
-
+        waiting: list[tuple[int, Coroutine[Any, Any, list[Any]]]] = []
         for index, field in enumerate(program.columns):
-            if not field.is_async:
-                columns[index] = await column(field)
-        if program.is_async:
-            waiting = [(i, f) for i, f in enumerate(program.columns) if f.is_async]
-            done = await together([column(field) for _, field in waiting])
+            if field.is_given and given is not None:
+                work = self._column(field, self.readers.of(program, None), given)
+            else:
+                work = self._column(field, reader, rows)
+            if field.is_async:
+                waiting.append((index, work))
+            else:
+                columns[index] = await work
+        if len(waiting) == 1:
+            ((index, work),) = waiting
+            columns[index] = await work
+        elif waiting:
+            done = await together([work for _, work in waiting])
             for (index, _), values in zip(waiting, done, strict=True):
                 columns[index] = values
         return self._assemble(program, reader, rows, columns)
@@ -227,6 +230,10 @@ class Run:
     ) -> list[Any]:
         is_known = reader.is_representation and isinstance(field.source, PlainRead)
         if field.child is not None:
+            if not (is_known or field.is_deep):
+                made = self._at_once(field, values)
+                if made is not None:
+                    return made
             is_known = is_known or isinstance(field.source, ReferenceRead)
             return await self._complete(field, values, 0, is_known=is_known)
         if is_known:
@@ -235,6 +242,23 @@ class Run:
             return self.readers.leaves(field)(values)
         except Exception:  # noqa: BLE001 - found out value by value
             return [self._leaf(field, value) for value in values]
+
+    def _at_once(self, field: FieldProgram, values: list[Any]) -> list[Any] | None:
+        """Return the results for rows of one class, ``None`` where it takes more."""
+        child = field.child
+        classes = set(map(type, values))
+        if len(classes) != 1 or not isinstance(child, ObjectProgram):
+            return None
+        row_class = classes.pop()
+        if has_holes((row_class,)):
+            return None
+        reader = self.readers.of(child, row_class)
+        try:
+            if reader.whole is not None:
+                return reader.whole(values)
+            return None if child.columns else reader.assemble(values, ())
+        except Exception:  # noqa: BLE001 - found out field by field
+            return None
 
     async def _complete(
         self, field: FieldProgram, values: list[Any], depth: int, *, is_known: bool
