@@ -44,10 +44,8 @@ def run_worker(
     """
     metrics = MetricsObserver(metrics_folder)
     telemetry = settings.telemetry
-    observers: list[Observer] = [
-        metrics,
-        LogObserver(telemetry.log_format, telemetry.log_level),
-    ]
+    log = LogObserver(telemetry.log_format, telemetry.log_level)
+    observers: list[Observer] = [metrics, log]
     gateway = Gateway(settings=settings, observers=observers)
     front = create_app(gateway, metrics=metrics)
     server = DrainingServer(
@@ -56,4 +54,7 @@ def run_worker(
         lambda: parent is None or os.getppid() == parent,
         Reconfiguration(gateway, load),
     )
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        log.flush()

@@ -17,6 +17,7 @@ from graphgw.telemetry.events import (
     RouteFinished,
     SnapshotSwapped,
 )
+from graphgw.telemetry.operation_lines import OperationLines, operation_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,15 @@ __all__ = ["LogObserver"]
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _COLOURS: Final = {"info": "32", "warning": "33", "error": "31"}
 _MOMENT: Final = orjson.OPT_UTC_Z
+_WRITE_SECONDS: Final = 0.05
+_MAX_LINES: Final = 1000
 
 
 class LogObserver:
     """Writes a line for each operation, failure and reload.
 
-    In an event loop the lines of one turn are written together.
+    In an event loop the lines of 50 ms are written together, at once when something
+    failed; a process that is killed takes those with it that were not written yet.
 
     Args:
         log_format: ``json`` for machines, ``console`` for people.
@@ -52,42 +56,36 @@ class LogObserver:
         self._is_coloured = self._file.isatty() or "FORCE_COLOR" in os.environ
         self._lowest = _LEVELS[level]
         self._lines: list[str] = []
-        self._takers: dict[type[Any], Callable[[Any], None]] = {
-            OperationFinished: self._on_operation,
+        self._operations = OperationLines()
+        self.takers: dict[type[Any], Callable[[Any], None]] = {
+            OperationFinished: (
+                self._on_operation if self._is_json else self._show_operation
+            ),
             RouteFinished: self._on_route,
             InternalFailure: self._on_failure,
             SnapshotSwapped: self._on_swap,
         }
         if self._lowest > _LEVELS["info"]:
-            del self._takers[OperationFinished], self._takers[RouteFinished]
+            del self.takers[OperationFinished], self.takers[RouteFinished]
 
     def observe(self, event: Event) -> None:
         """Write the line of one event, if it has one."""
-        taker = self._takers.get(type(event))
+        taker = self.takers.get(type(event))
         if taker is not None:
             taker(event)
 
     def flush(self) -> None:
         """Write what waits to be written."""
         lines, self._lines = self._lines, []
-        self._file.write("".join(lines))
-        self._file.flush()
+        if lines:
+            self._file.write("".join(lines))
+            self._file.flush()
 
     def _on_operation(self, event: OperationFinished) -> None:
-        fields: dict[str, Any] = {
-            "kind": event.kind,
-            "name": event.name,
-            "ms": round(event.seconds * 1000, 2),
-            "status": event.status,
-            "fetches": event.fetches,
-            "request_id": event.request_id,
-            "fingerprint": event.fingerprint,
-        }
-        if event.variant is not None:
-            fields["variant"] = event.variant
-        if event.client_name is not None:
-            fields["client"] = event.client_name
-            fields["client_version"] = event.client_version
+        self._append(self._operations.write(event))
+
+    def _show_operation(self, event: OperationFinished) -> None:
+        fields = operation_fields(event)
         if event.subject is not None:
             fields["subject"] = event.subject
         if event.ip is not None:
@@ -140,12 +138,22 @@ class LogObserver:
             line = orjson.dumps(record, default=repr, option=_MOMENT).decode() + "\n"
         else:
             line = self._console_line(now, level, what, fields)
-        self._lines.append(line)
-        if len(self._lines) == 1:
+        self._append(line)
+        if level == "error" and self._lines:
+            self.flush()
+
+    def _append(self, line: str) -> None:
+        lines = self._lines
+        lines.append(line)
+        if len(lines) == 1:
             try:
-                asyncio.get_running_loop().call_soon(self.flush)
+                loop = asyncio.get_running_loop()
             except RuntimeError:
                 self.flush()
+            else:
+                loop.call_later(_WRITE_SECONDS, self.flush)
+        elif len(lines) >= _MAX_LINES:
+            self.flush()
 
     def _console_line(
         self, now: datetime, level: str, what: str, fields: dict[str, Any]

@@ -156,7 +156,7 @@ class MetricsObserver:
         self._failures = counter("internal_failures", "Failures of our own.", "where")
         self._called: dict[tuple[str, str, str], _Called] = {}
         self._answered: dict[tuple[str, int, bool | None], _Answered] = {}
-        self._takers: dict[type[Any], Callable[[Any], None]] = {
+        self.takers: dict[type[Any], Callable[[Any], None]] = {
             OperationFinished: self._on_operation,
             OperationPrepared: self._on_prepared,
             FetchFinished: self._on_fetch,
@@ -174,7 +174,7 @@ class MetricsObserver:
 
     def observe(self, event: Event) -> None:
         """Count one event."""
-        self._takers[type(event)](event)
+        self.takers[type(event)](event)
 
     def render(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

@@ -107,14 +107,62 @@ def test_people_read_plain_words():
     assert "status=200" in text
 
 
-async def test_the_lines_of_one_loop_turn_are_written_together():
+async def test_lines_that_come_at_one_time_are_written_together():
     file = io.StringIO()
     observer = LogObserver(file=file)
 
     observer.observe(finished())
     observer.observe(finished())
     before = file.getvalue()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
 
     assert before == ""
     assert file.getvalue().count("\n") == 2
+
+
+async def test_a_failure_is_written_at_once_with_what_came_before():
+    file = io.StringIO()
+    observer = LogObserver(file=file)
+
+    observer.observe(finished())
+    observer.observe(InternalFailure("r1", "operation", ValueError("wrong")))
+
+    assert [json.loads(line)["event"] for line in file.getvalue().splitlines()] == [
+        "operation",
+        "failure",
+    ]
+
+
+async def test_lines_that_wait_have_a_number():
+    file = io.StringIO()
+    observer = LogObserver(file=file)
+
+    for _ in range(1500):
+        observer.observe(finished())
+
+    assert file.getvalue().count("\n") == 1000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"client_name": 'a"\n', "client_version": None}, id="client"),
+        pytest.param({"variant": "public", "name": "Größe"}, id="variant"),
+        pytest.param({"subject": "ü\ud800", "ip": "::1"}, id="subject"),
+        pytest.param({"fingerprint": None, "kind": "unknown"}, id="unknown"),
+    ],
+)
+def test_lines_of_one_layout_differ_in_what_differs(fields):
+    file = io.StringIO()
+    observer = LogObserver(file=file)
+
+    observer.observe(finished(**fields))
+    observer.observe(finished(**fields, request_id="r2", seconds=1.0))
+
+    first, second = map(json.loads, file.getvalue().splitlines())
+    assert (first.pop("request_id"), second.pop("request_id")) == ("r1", "r2")
+    assert (first.pop("ms"), second.pop("ms")) == (12.5, 1000.0)
+    assert first.pop("timestamp") <= second.pop("timestamp")
+    assert first == second
+    assert first.get("subject") == fields.get("subject")
