@@ -229,8 +229,9 @@ class QueryGraph:
                 if name != type_name and not here.is_interface_object:
                     continue
                 keys = tuple(key for key in here.keys if key.is_resolvable)
-                if keys:
-                    yield Entry(self.node(name, graph_id), name, keys)
+                node = self.node(name, graph_id)
+                if keys and node.runtime:  # nothing could come of it otherwise
+                    yield Entry(node, name, keys)
 
     def make_edge(self, node: Node, name: str) -> Edge | None:
         """Build the edge of a field; nodes keep what this returns."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from support.graphs import supergraph_header
 from support.plans import case_graph
 
+from graphgw.federation.read_supergraph import read_supergraph
 from graphgw.planning.query_graph import QueryGraph
 
 
@@ -72,3 +74,28 @@ def test_an_interface_object_hides_no_field_of_an_implementation():
     assert graph.is_inherited("Admin", node, "name")
     assert graph.is_inherited("Admin", node, "id")
     assert not graph.is_inherited("Admin", node, "isActive")
+
+
+def test_an_interface_is_not_entered_where_nothing_implements_it():
+    supergraph = read_supergraph(
+        supergraph_header("A", "B")
+        + """
+        interface Media
+          @join__type(graph: A, key: "id")
+          @join__type(graph: B, key: "id") {
+          id: ID!
+          title: String @join__field(graph: B)
+        }
+        type Book implements Media
+          @join__implements(graph: A, interface: "Media")
+          @join__type(graph: A, key: "id") {
+          id: ID!
+          title: String
+        }
+        type Query @join__type(graph: A) { media: Media }
+        """
+    )
+
+    ways = QueryGraph(supergraph).entries("Media")
+
+    assert [entry.node.graph_id for entry in ways] == ["A"]
