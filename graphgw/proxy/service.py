@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import SourceError
@@ -10,6 +11,7 @@ from graphgw.routes.rewrite import build_target
 from graphgw.sources.deadlines import shorten
 from graphgw.sources.http_transport.origins import split_url
 from graphgw.sources.http_transport.stream import StreamRequest
+from graphgw.telemetry.events import SourceCalled
 
 if TYPE_CHECKING:
     from graphgw.policies.authenticate.addresses import AddressList
@@ -43,6 +45,8 @@ class ServiceHandler:
     __slots__ = (
         "_dropped",
         "_endpoint",
+        "_id_header",
+        "_name",
         "_origin",
         "_own",
         "_prefix",
@@ -65,6 +69,7 @@ class ServiceHandler:
         self._service = service
         self._rules = rules
         self._proxies = proxies
+        self._name = settings.name
         self._endpoint = f"route {route.name}"
         self._origin, path = split_url(settings.url.rstrip("/"))
         self._prefix = "" if path == "/" else path
@@ -73,53 +78,110 @@ class ServiceHandler:
             (name.lower().encode(), value.encode("latin-1"))
             for name, value in settings.headers
         )
+        name = settings.request_id_header
+        self._id_header = None if name is None else name.lower().encode()
         own = {settings.request_id_header, settings.deadline_header} - {None}
         replaced = frozenset(str(name).lower().encode() for name in own)
         self._dropped = rules.dropped | replaced | {name for name, _ in self._own}
 
     async def handle(self, exchange: Exchange) -> None:
         """Send the request on and the answer back."""
-        route, context = self._route, exchange.context
-        deadline = shorten(context.deadline, route.timeouts.first_byte)
-        last: StreamedAnswer | None = None
-
-        async def attempt() -> tuple[str, StreamedAnswer]:
-            nonlocal last
-            if last is not None:
-                await last.aclose()
-                last = None
-            answer = await self._service.streams.send(self._request(exchange, deadline))
-            if answer.status >= _SERVER_ERROR:
-                last = answer
-                raise SourceError(
-                    f'service "{self._service.settings.name}" answered {answer.status}',
-                    source=self._service.settings.name,
-                    status=answer.status,
-                )
-            return str(answer.status), answer
-
-        head = exchange.head
-        has_body = head.has_body or bool(exchange.replaced_body)
-        try:
-            answer = await self._service.guard.run(
-                attempt,
-                endpoint=self._endpoint,
-                deadline=deadline,
-                observer=context.observer,
-                is_idempotent=head.method in _IDEMPOTENT and not has_body,
-            )
-        except SourceError:
-            if last is None:
-                raise
-            answer = last
-        except BaseException:
-            if last is not None:
-                await last.aclose()
-            raise
+        deadline = shorten(exchange.context.deadline, self._route.timeouts.first_byte)
+        answer = await self._send(exchange, deadline)
         try:
             await self._answer(exchange, answer)
         finally:
             await answer.aclose()
+
+    async def _send(self, exchange: Exchange, deadline: Deadline) -> StreamedAnswer:
+        """Return the head of an answer, within what the service can bear."""
+        guard, observer = self._service.guard, exchange.context.observer
+        ticket = guard.begin()
+        if not ticket:
+            return await self._retry(exchange, deadline, 0, None, 0.0)
+        began = time.monotonic()
+        try:
+            answer = await self._service.streams.send(self._request(exchange, deadline))
+        except SourceError as error:
+            return await self._retry(exchange, deadline, ticket, error, began)
+        except BaseException:
+            guard.abandon(ticket)
+            raise
+        if answer.status >= _SERVER_ERROR:
+            return await self._retry(exchange, deadline, ticket, answer, began)
+        guard.succeed(ticket)
+        seconds = time.monotonic() - began
+        observer.observe(
+            SourceCalled(self._name, self._endpoint, seconds, str(answer.status))
+        )
+        return answer
+
+    async def _retry(
+        self,
+        exchange: Exchange,
+        deadline: Deadline,
+        ticket: int,
+        first: SourceError | StreamedAnswer | None,
+        began: float,
+    ) -> StreamedAnswer:
+        """Settle a first attempt that failed; try again where that is allowed.
+
+        If the service says that it cannot answer to the last, that is the answer.
+        """
+        last: StreamedAnswer | None = None
+        waiting = first
+
+        async def attempt() -> tuple[str, StreamedAnswer]:
+            nonlocal last, waiting
+            if last is not None:
+                await last.aclose()
+                last = None
+            answer, waiting = waiting, None
+            if isinstance(answer, SourceError):
+                raise answer
+            if answer is None:
+                answer = await self._service.streams.send(
+                    self._request(exchange, deadline)
+                )
+            if answer.status >= _SERVER_ERROR:
+                last = answer
+                raise self._failed(answer.status)
+            return str(answer.status), answer
+
+        guard, head = self._service.guard, exchange.head
+        has_body = head.has_body or bool(exchange.replaced_body)
+        may_retry = head.method in _IDEMPOTENT and not has_body
+        observer = exchange.context.observer
+        try:
+            if not ticket:
+                return await guard.run(
+                    attempt,
+                    endpoint=self._endpoint,
+                    deadline=deadline,
+                    observer=observer,
+                    is_idempotent=may_retry,
+                )
+            return await guard.conduct(
+                ticket,
+                attempt,
+                endpoint=self._endpoint,
+                deadline=deadline,
+                observer=observer,
+                is_idempotent=may_retry,
+                started=began,
+            )
+        except SourceError:
+            if last is None:
+                raise
+            return last
+        except BaseException:
+            if last is not None:
+                await last.aclose()
+            raise
+
+    def _failed(self, status: int) -> SourceError:
+        message = f'service "{self._name}" answered {status}'
+        return SourceError(message, source=self._name, status=status)
 
     async def _answer(self, exchange: Exchange, answer: StreamedAnswer) -> None:
         headers = forward_answer(
@@ -142,14 +204,8 @@ class ServiceHandler:
         )
         headers = exchange.outgoing(headers)
         headers += self._own
-        settings = self._service.settings
-        if settings.request_id_header is not None:
-            headers.append(
-                (
-                    settings.request_id_header.lower().encode(),
-                    exchange.request_id.encode("latin-1"),
-                )
-            )
+        if self._id_header is not None:
+            headers.append((self._id_header, exchange.request_id.encode("latin-1")))
         body, length = None, None
         replaced = exchange.replaced_body
         if replaced is not None:
@@ -169,6 +225,6 @@ class ServiceHandler:
             tuple(headers),
             body,
             length,
-            settings.name,
+            self._name,
             head.method in _IDEMPOTENT,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from graphgw.errors import BodyTooLargeError, GraphGWError
 from graphgw.routes.problem import PROBLEM_TYPE, describe_problem
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -44,7 +45,7 @@ class ClientLeftError(GraphGWError):
     """The client left before its request was whole; nobody can be answered."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestHead:
     """Everything of a request but its body.
 
@@ -238,7 +239,9 @@ class Exchange:
         Raises:
             BodyTooLargeError: It is.
         """
-        declared = self.head.headers.get("content-length", "0")
+        declared = self.head.headers.get("content-length")
+        if declared is None:
+            return
         if declared.isdecimal() and int(declared[:20]) > limit:
             raise _too_large(limit)
 

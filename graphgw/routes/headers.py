@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from graphgw.routes.exchange import RawHeaders, RequestHead
+    from graphgw.routes.exchange import RequestHead
 
 __all__ = [
     "ForwardRules",
@@ -138,16 +138,15 @@ def forward_request(
     peer says of clients before it is added to only if the peer ``is_trusted``, else
     it is replaced.
     """
-    raw = head.raw_headers
-    named = _named_by_connection(raw)
-    if named:
-        dropped |= named - _NEVER_NAMED
+    connection = head.headers.get("connection")
+    if connection is not None:
+        dropped |= _named_by(connection.encode("latin-1")) - _NEVER_NAMED
     kept = [
         pair
-        for pair in raw
-        if pair[0] not in dropped
-        and b"_" not in pair[0]
-        and not pair[0].startswith(_IDENTITY_PREFIXES)
+        for pair in head.raw_headers
+        if (name := pair[0]) not in dropped
+        and b"_" not in name
+        and not name.startswith(_IDENTITY_PREFIXES)
     ]
     host = head.headers.get("host", "").encode("latin-1")
     if keeps_host and host:
@@ -183,11 +182,11 @@ def forward_answer(
 
     ``content-length`` stays unless the status has no body.
     """
-    dropped = _NO_BODY if status in _BODILESS else _HOP_BY_HOP
     raw = list(headers)
-    named = _named_by_connection(raw)
-    if named:
-        dropped |= named - _ANSWER_NEVER_NAMED
+    dropped = _NO_BODY if status in _BODILESS else _HOP_BY_HOP
+    for name, value in raw:
+        if name == b"connection":
+            dropped |= _named_by(value) - _ANSWER_NEVER_NAMED
     if not set_cookie:
         dropped |= _COOKIES
     kept = [pair for pair in raw if pair[0] not in dropped]
@@ -203,10 +202,7 @@ _ANSWER_NEVER_NAMED: Final = frozenset(
 )
 
 
-def _named_by_connection(raw: RawHeaders) -> frozenset[bytes]:
-    return frozenset(
-        token.strip().lower()
-        for name, value in raw
-        if name == b"connection"
-        for token in value.split(b",")
-    ) - {b"close", b"keep-alive"}
+def _named_by(connection: bytes) -> frozenset[bytes]:
+    """Return the headers that a ``connection`` header names."""
+    tokens = connection.lower().split(b",")
+    return frozenset(token.strip() for token in tokens)

@@ -8,7 +8,13 @@ from urllib.parse import unquote_to_bytes
 
 from graphgw.errors import BadRequestError
 
-__all__ = ["decode_text", "encode_text", "normalize_path", "split_path"]
+__all__ = [
+    "check_encoded_slash",
+    "decode_text",
+    "encode_text",
+    "normalize_path",
+    "split_path",
+]
 
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _PLAIN: Final = frozenset(
@@ -18,12 +24,13 @@ _PLAIN: Final = frozenset(
 _REFUSED: Final = frozenset((*range(0x20), 0x7F, ord("\\")))
 
 
-def normalize_path(raw: str, *, allows_encoded_slash: bool = True) -> str:
+def normalize_path(raw: str) -> str:
     """Return a request's path in the one form that is matched and sent on.
 
     Needless escapes are undone, so that no other spelling of a path goes round a
     route. What servers read in different ways is refused: ``.`` and ``..`` segments,
-    empty segments, backslashes and control characters, however they are written.
+    empty segments, backslashes and control characters, however they are written. What
+    is left of encoded slashes is written ``%2F``.
 
     Raises:
         BadRequestError: The path is refused.
@@ -36,9 +43,17 @@ def normalize_path(raw: str, *, allows_encoded_slash: bool = True) -> str:
         raise BadRequestError("the path is ambiguous")
     if any(part in {".", ".."} for part in whole.split("/")):
         raise BadRequestError("the path has . or .. in it")
-    if not allows_encoded_slash and "%2F" in text:
-        raise BadRequestError("the path has an encoded slash in it")
     return text
+
+
+def check_encoded_slash(path: str, *, is_allowed: bool) -> None:
+    """Refuse a normalized path for what servers take for a slash, or do not.
+
+    Raises:
+        BadRequestError: There is one, and it is not allowed.
+    """
+    if "%2F" in path and not is_allowed:
+        raise BadRequestError("the path has an encoded slash in it")
 
 
 def _unescape(found: re.Match[str]) -> str:

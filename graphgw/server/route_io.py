@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, SourceError
@@ -45,6 +44,7 @@ class ASGIBody:
         "_over",
         "_receive",
         "_task",
+        "_timer",
         "_watcher",
         "client_left",
         "idle",
@@ -58,6 +58,7 @@ class ASGIBody:
         self._over: asyncio.Event | None = None
         self._is_paced = False
         self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
         self.client_left = False
         self.idle = 30.0
@@ -100,26 +101,39 @@ class ASGIBody:
         except TimeoutError as error:
             raise BadRequestError("the body came too slowly", status=408) from error
 
-    @contextlib.asynccontextmanager
-    async def watching(self, responder: ASGIResponder) -> AsyncIterator[None]:
-        """Cancel what runs within, once the client leaves.
+    def watch(self, responder: ASGIResponder) -> None:
+        """Cancel the current task once the client leaves, until ``unwatch``.
 
-        The body must be over for that to be seen: before, reading it tells.
+        Our own server tells of it. Of others it is asked, once the body is over:
+        before, reading that tells.
         """
-        self._task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(_WATCH_AFTER, self._watch, responder)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self.client_left and self._task is not None:
-                self._task.uncancel()
-            raise
-        finally:
-            timer.cancel()
-            if self._watcher is not None:
-                self._watcher.cancel()
-                await asyncio.wait([self._watcher])
+        self._task = task = asyncio.current_task()
+        if self._connection is not None and task is not None:
+            self._connection.when_lost = self._lose
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_WATCH_AFTER, self._watch, responder)
+
+    async def unwatch(self) -> None:
+        """End the watch."""
+        if self._connection is not None:
+            self._connection.when_lost = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+
+    def forgive(self) -> bool:
+        """Tell whether the current task was cancelled because its client left."""
+        if not self.client_left or self._task is None:
+            return False
+        return self._task.uncancel() == 0
+
+    def _lose(self) -> None:
+        self.client_left = True
+        if self._task is not None:
+            self._task.cancel()
 
     def _watch(self, responder: ASGIResponder) -> None:
         watching = self._watch_client(responder)
@@ -131,9 +145,8 @@ class ASGIBody:
             await self._over.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._task is not None and not responder.is_complete:
-            self.client_left = True
-            self._task.cancel()
+        if not responder.is_complete:
+            self._lose()
 
 
 class ASGIResponder:
@@ -165,8 +178,13 @@ class ASGIResponder:
         raw = [*headers, *self.added]
         if status not in _NO_LENGTH:
             raw.append((b"content-length", b"%d" % len(body)))
-        await self._start(status, raw)
-        await self._send({"type": "http.response.body", "body": body})
+        connection = self._connection
+        if connection is not None and connection.answer_whole(status, raw, body):
+            self.status = status
+            self.is_started = True
+        else:
+            await self._start(status, raw)
+            await self._send({"type": "http.response.body", "body": body})
         self.is_complete = True
 
     async def stream(

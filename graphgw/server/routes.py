@@ -14,7 +14,7 @@ from graphgw.errors import BadRequestError, DeadlineExceededError, GraphGWError
 from graphgw.routes.exchange import ClientLeftError, Exchange, RequestHead
 from graphgw.routes.headers import read_headers
 from graphgw.routes.match import NotAllowed
-from graphgw.routes.paths import normalize_path
+from graphgw.routes.paths import check_encoded_slash, normalize_path
 from graphgw.routes.problem import describe_problem
 from graphgw.server.route_io import AnswerBrokenError, ASGIBody, ASGIResponder
 from graphgw.telemetry.events import InternalFailure, RouteFinished
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.gateway import Gateway
     from graphgw.route_targets import OpenRoute
+    from graphgw.routes.match import Match
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -76,33 +77,37 @@ class RoutesFront:
             await self._application(scope, receive, send)
             return
         began = time.perf_counter()
-        head = _read_head(scope)
-        request_id = self._gateway.request_id(head.headers)
+        method: str = scope["method"]
+        raw = tuple(scope["headers"])
+        headers = read_headers(raw)
+        request_id = self._gateway.request_id(headers)
         responder = ASGIResponder(scope, send)
         try:
-            path = normalize_path(head.path)
-            found = routes.find(head.host, path, head.method)
+            path = normalize_path(scope["raw_path"].decode("latin-1"))
+            found = routes.find(headers.get("host", "").lower(), path, method)
             if found is None:
                 await self._application(scope, receive, send)
                 return
-            if isinstance(found, NotAllowed) or head.method not in _METHODS:
-                allowed = found.methods if isinstance(found, NotAllowed) else ()
-                await responder.refuse(_not_allowed(head), request_id, _allow(allowed))
+            if isinstance(found, NotAllowed) or method not in _METHODS:
+                error = BadRequestError(f"{method} is not supported here", status=405)
+                await responder.refuse(error, request_id, _allow(found))
                 return
-            if not found.route.settings.allows_encoded_slash:
-                normalize_path(head.path, allows_encoded_slash=False)
+            check_encoded_slash(
+                path, is_allowed=found.route.settings.allows_encoded_slash
+            )
         except BadRequestError as error:
             await responder.refuse(error, request_id)
             return
+        client = scope["client"]
         head = RequestHead(
-            head.method,
+            method,
             path,
-            head.query,
+            scope["query_string"].decode("latin-1"),
             found.parameters,
-            head.headers,
-            head.raw_headers,
-            head.scheme,
-            head.peer,
+            headers,
+            raw,
+            scope["scheme"],
+            client[0] if client else None,
         )
         call = _Call(self._gateway, found.route, head, request_id, began)
         body = ASGIBody(scope, receive, has_body=head.has_body)
@@ -134,15 +139,18 @@ class _Call:
         code: str | None = None
         is_whole = True
         try:
-            async with body.watching(responder):
+            body.watch(responder)
+            try:
                 await self._answer(body, responder)
+            finally:
+                await body.unwatch()
             is_whole = responder.is_complete
         except ClientLeftError:
             is_whole = False
         except asyncio.CancelledError:
-            if not body.client_left:
+            if not body.forgive():
                 raise
-            is_whole = False
+            is_whole = responder.is_complete
         except AnswerBrokenError as error:
             is_whole, code = False, error.code
             responder.break_off()
@@ -237,25 +245,8 @@ async def _handle(route: OpenRoute, exchange: Exchange) -> None:
         await route.changes.handle(exchange, route.handler)
 
 
-def _read_head(scope: Scope) -> RequestHead:
-    raw = tuple(scope["headers"])
-    client = scope["client"]
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return RequestHead(
-        scope["method"],
-        path.decode("latin-1"),
-        scope["query_string"].decode("latin-1"),
-        {},
-        read_headers(raw),
-        raw,
-        scope["scheme"],
-        client[0] if client else None,
-    )
-
-
-def _not_allowed(head: RequestHead) -> BadRequestError:
-    return BadRequestError(f"{head.method} is not supported here", status=405)
-
-
-def _allow(methods: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+def _allow(
+    found: Match[OpenRoute] | NotAllowed,
+) -> tuple[tuple[bytes, bytes], ...]:
+    methods = found.methods if isinstance(found, NotAllowed) else ()
     return ((b"allow", ", ".join(methods).encode()),)

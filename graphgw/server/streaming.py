@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["STREAMING", "StreamingProtocol"]
 
@@ -12,6 +15,14 @@ STREAMING: Final = "graphgw.streaming"
 
 class StreamingProtocol(Protocol):
     """What our own server's connections can do beside ASGI."""
+
+    when_lost: Callable[[], object] | None
+
+    def answer_whole(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Send a whole answer in one piece; tell whether that could be done."""
+        ...
 
     def pace_body(self, seconds: float) -> None:
         """Bound each silence of the client's body, instead of all of its time."""

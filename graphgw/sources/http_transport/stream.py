@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from graphgw.errors import SourceDisconnectedError
@@ -17,6 +17,7 @@ from graphgw.sources.http_transport.pool import Pool
 from graphgw.sources.http_transport.resolver import SystemResolver
 from graphgw.sources.http_transport.stream_connection import StreamConnection
 from graphgw.sources.tls import build_tls_context
+from graphgw.types import record
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +32,7 @@ __all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer"]
 _FIXED_LINES: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamRequest:
     """A request that is passed on.
 

@@ -227,7 +227,3 @@ def test_an_ambiguous_path_is_refused(raw: str):
     with pytest.raises(BadRequestError):
         normalize_path(raw)
 
-
-def test_an_encoded_slash_is_refused_where_it_is_not_allowed():
-    with pytest.raises(BadRequestError):
-        normalize_path("/a%2Fb", allows_encoded_slash=False)

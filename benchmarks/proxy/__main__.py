@@ -1,0 +1,131 @@
+"""``python -m benchmarks.proxy``: CPU per proxied request, side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import httptools
+import uvloop
+
+from benchmarks.cpu import cpu_seconds
+from benchmarks.processes import Backends, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_HERE: Final = Path(__file__).parent
+_OK: Final = 200
+_TARGETS: Final = {
+    "by_hand": (
+        "-m",
+        "benchmarks.serve_asgi",
+        "benchmarks.proxy.by_hand:app",
+        "{port}",
+    ),
+    "gateway": (
+        *("-m", "graphgw.cli.main", "serve", "--port", "{port}"),
+        *("--config", str(_HERE / "graphgw.yaml")),
+    ),
+}
+_REQUESTS: Final = {
+    "get": b"GET /users?ids=u1,u2,u3 HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n"
+    b"user-agent: bench\r\n\r\n",
+}
+
+
+class _Client(asyncio.Protocol):
+    """Sends the next request when the answer to the last one is whole."""
+
+    def __init__(self, request: bytes, end: float) -> None:
+        self._request = request
+        self._end = end
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self.finished = asyncio.get_running_loop().create_future()
+        self.count = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        transport = cast("asyncio.Transport", self._transport)
+        if self._parser.get_status_code() != _OK:
+            self.finished.set_exception(RuntimeError("an answer is not 200"))
+            transport.close()
+            return
+        self.count += 1
+        if time.perf_counter() < self._end:
+            transport.write(self._request)
+        else:
+            transport.close()
+            self.finished.set_result(None)
+
+
+async def _load(port: int, request: bytes, connections: int, seconds: float) -> int:
+    loop = asyncio.get_running_loop()
+    end = time.perf_counter() + seconds
+    clients = []
+    for _ in range(connections):
+        _, client = await loop.create_connection(
+            lambda: _Client(request, end), "127.0.0.1", port
+        )
+        clients.append(client)
+    await asyncio.gather(*(client.finished for client in clients))
+    return sum(client.count for client in clients)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure each target in turn, some rounds, and print microseconds and ratios."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.proxy")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--connections", type=int, default=32)
+    given = parser.parse_args(arguments)
+    found: dict[str, list[float]] = {name: [] for name in _TARGETS}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        backends = Backends("local", folder)
+        stack.callback(backends.end)
+        backends.wait_until_listening()
+        running = {}
+        for name, command in _TARGETS.items():
+            whole = (sys.executable, *command)
+            log = folder / f"{name}.log"
+            running[name] = Process(whole, backends.environment, log)
+            stack.callback(running[name].end)
+        for process in running.values():
+            process.wait_until_listening()
+        time.sleep(2)
+        for number in range(given.rounds + 1):
+            for name, process in running.items():
+                before = cpu_seconds(process.pid)
+                count = uvloop.run(
+                    _load(
+                        process.port, _REQUESTS["get"], given.connections, given.seconds
+                    )
+                )
+                used = (cpu_seconds(process.pid) - before) * 1e6 / count
+                if number:  # the first warms up
+                    found[name].append(used)
+    base = statistics.median(found["by_hand"])
+    for name, values in found.items():
+        middle = statistics.median(values)
+        print(f"{name:8} {middle:7.1f} us  {middle / base:.2f} x by_hand")
+
+
+if __name__ == "__main__":
+    main()
