@@ -278,6 +278,8 @@ class _Run:
         """
         data, rule = result.data, compiled.merge
         wins = compiled.index < self._highest
+        if not result.is_vouched:
+            self._is_sound = False
         if data is None:
             self._is_sound = False
         elif entities is None:

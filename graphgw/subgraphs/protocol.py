@@ -48,6 +48,8 @@ class FetchResult:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     cache_control: str | None = None
     """What the subgraph says of how long its answer may be kept."""
+    is_vouched: bool = field(default=True, repr=False, compare=False)
+    """Whether it keeps what a ``vouched_schema`` promises."""
 
 
 class PreparedFetch(Protocol):

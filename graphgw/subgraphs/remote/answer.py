@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from graphgw.sources.protocol import HTTPResponse
     from graphgw.subgraphs.protocol import ResponseKeyPath
+    from graphgw.subgraphs.remote.answer_types import AnswerDecoder
     from graphgw.types import JSON, JSONObject
 
 __all__ = ["ENTITIES", "AnswerReader"]
@@ -32,6 +33,8 @@ ENTITIES: Final = "_entities"
 
 _GRAPHQL: Final = "application/graphql-response+json"
 _JSON: Final = "application/json"
+_KINDS: Final = frozenset({_GRAPHQL, _JSON})
+_OK: Final = 200
 _TOO_MANY: Final = 429
 _DETAIL_BYTES: Final = 16 * 1024
 _MAX_CODE: Final = 100
@@ -53,17 +56,28 @@ class AnswerReader:
     errors: Literal["pass", "mask"] = "pass"
     extensions: frozenset[str] = frozenset()
 
-    def read(self, response: HTTPResponse, entities: int | None) -> FetchResult:
+    def read(
+        self,
+        response: HTTPResponse,
+        entities: int | None,
+        decoder: AnswerDecoder | None = None,
+    ) -> FetchResult:
         """Return what a fetch was answered.
 
         Args:
             response: The HTTP answer.
             entities: How many entities were asked for; ``None`` for a root fetch.
+            decoder: Knows the types of the answer; what it decodes is vouched for.
 
         Raises:
             SourceBadAnswerError: It is not a GraphQL answer, or to another question.
             SourceError: The subgraph answered with an HTTP error.
         """
+        self._check(response)
+        if decoder is not None:
+            vouched = decoder.decode(response.body, entities)
+            if vouched is not None:
+                return FetchResult(vouched)
         answer = self._decode(response)
         data, errors = answer.get("data"), answer.get("errors")
         if not isinstance(data, dict | None):
@@ -77,16 +91,21 @@ class AnswerReader:
             if data is None and not errors:
                 raise self._bad(response, "no entities and no errors")
         found = tuple(self._errors(response, errors, entities)) if errors else ()
-        return FetchResult(data, found)
+        return FetchResult(data, found, is_vouched=False)
 
-    def _decode(self, response: HTTPResponse) -> JSONObject:
-        kind = response.headers.get("content-type", "").partition(";")[0]
-        kind = kind.strip().lower()
+    def _check(self, response: HTTPResponse) -> None:
+        """Refuse an answer that does not say that it is one of GraphQL."""
+        kind = response.headers.get("content-type", "")
+        if kind in _KINDS and response.status == _OK:
+            return
+        kind = kind.partition(";")[0].strip().lower()
         is_success = 200 <= response.status < 300  # noqa: PLR2004 - the class of success
         if not is_success and kind != _GRAPHQL:
             raise self._status_error(response)
-        if kind not in {_GRAPHQL, _JSON}:
+        if kind not in _KINDS:
             raise self._bad(response, "what is not JSON")
+
+    def _decode(self, response: HTTPResponse) -> JSONObject:
         try:
             answer = orjson.loads(response.body)
         except orjson.JSONDecodeError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from graphgw.errors import SourceError
+from graphgw.federation.key_names import key_name_sets
 from graphgw.subgraphs.cache_rules import CacheRule
 from graphgw.subgraphs.entity_cache import AgedRow
 from graphgw.subgraphs.loaders import Loader
@@ -60,7 +61,9 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
         formats = tuple(
             str(r.arguments.get("format")) for r in rules if r.name == "cacheTag"
         )
+        key_sets = tuple(key_name_sets(definition))
         names = dict.fromkeys(n for text in formats for n in _KEY_NAME.findall(text))
+        names |= dict.fromkeys(n for own in key_sets for n in own)
         scopes = {a.get("scope") for a in given} - {None}
         is_ruled = any(r.name in {"owner", "rowPolicy"} for r in rules)
         is_private = is_ruled or "PRIVATE" in scopes
@@ -73,6 +76,7 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
             tags=formats,
             vary=tuple(sorted({v.lower() for a in given for v in a.get("vary") or ()})),
             key_names=("", *names),
+            key_sets=key_sets,
         )
     return found
 
@@ -205,7 +209,7 @@ def _join(rows: list[Any]) -> FetchResult:
         else:
             data.append(None if row is None else orjson.loads(row))
     has_data = not errors or any(entity is not None for entity in data)
-    return FetchResult(data if has_data else None, tuple(errors))
+    return FetchResult(data if has_data else None, tuple(errors), is_vouched=False)
 
 
 def _copy(entity: JSON) -> JSON:

@@ -119,6 +119,7 @@ class SharedFetch:
                 else (),
                 result.headers,
                 result.cache_control,
+                result.is_vouched,
             )
             for part in parts
         ]

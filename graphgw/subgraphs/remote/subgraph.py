@@ -19,6 +19,7 @@ from graphgw.sources.deadlines import shorten
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.subgraphs.coalesce import Coalescer
 from graphgw.subgraphs.remote.answer import AnswerReader
+from graphgw.subgraphs.remote.answer_types import build_answer_decoder
 from graphgw.subgraphs.remote.headers import (
     HeaderRules,
     build_header_selector,
@@ -30,14 +31,17 @@ from graphgw.subgraphs.remote.shared_fetch import SharedFetch, has_credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from graphql import GraphQLSchema
+
     from graphgw.context import RequestContext
-    from graphgw.federation.supergraph import Supergraph
+    from graphgw.federation.supergraph import OperationKind, Supergraph
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
     from graphgw.sources.protocol import HTTPResponse, Transport
     from graphgw.subgraphs.cache_rules import CacheRule
     from graphgw.subgraphs.loaders import RowCache
     from graphgw.subgraphs.protocol import FetchResult
+    from graphgw.subgraphs.remote.answer_types import AnswerDecoder
     from graphgw.subgraphs.remote.headers import HeaderPairs
     from graphgw.types import Deadline, JSONObject
 
@@ -78,10 +82,12 @@ class RemoteSubgraph:
     __slots__ = (
         "_answer_headers",
         "_cache_rules",
+        "_fixed_headers",
         "_forwarded",
         "_inserted",
         "_may_share",
         "_renamed",
+        "_roots",
         "_select_headers",
         "coalescer",
         "name",
@@ -89,6 +95,7 @@ class RemoteSubgraph:
         "settings",
         "transport",
         "url",
+        "vouched_schema",
     )
 
     def __init__(
@@ -108,6 +115,10 @@ class RemoteSubgraph:
             name, self.settings.errors, frozenset(self.settings.error_extensions)
         )
         self._select_headers = build_header_selector(rules)
+        is_fixed = not (rules.forward or rules.forward_matching or rules.rename)
+        self._fixed_headers = (
+            (*GRAPHQL_HEADERS, *self._select_headers({})) if is_fixed else None
+        )
         self._inserted = frozenset(name.lower() for name, _ in rules.insert)
         self._renamed = frozenset(
             new.lower() for old, new in rules.rename if tells_identity(old.lower())
@@ -120,13 +131,20 @@ class RemoteSubgraph:
         self._may_share = "set-cookie" not in self._answer_headers
         self.coalescer = Coalescer()
         self._cache_rules: Mapping[str, CacheRule] = {}
+        self._roots: Mapping[OperationKind, str] = {}
+        self.vouched_schema: GraphQLSchema | None = None
+        """What answers fit that are vouched for."""
 
     def adopt_cache_rules(self, supergraph: Supergraph, graph: str) -> None:
-        """Learn from the supergraph what may be kept of entities that are prepared.
+        """Learn from the supergraph what answers look like, and what may be kept.
+
+        It counts for fetches that are prepared from then on.
 
         Raises:
             ConfigurationError: What depends on the caller is to be kept for all.
         """
+        self.vouched_schema = supergraph.schema
+        self._roots = supergraph.root_types
         self._cache_rules = find_remote_rules(supergraph, graph)
         named = (*self._renamed, *self._forwarded)
         if not any(map(tells_identity, named)):
@@ -157,7 +175,16 @@ class RemoteSubgraph:
             fetch, variables, name=name, representations=representations
         )
         prepared = RemoteFetch(self, fetch, document, name, used, representations)
+        prepared.decoder = self._find_decoder(fetch)
         return prepared.through_cache(self._find_kept(fetch))
+
+    def _find_decoder(self, fetch: Fetch) -> AnswerDecoder | None:
+        schema = self.vouched_schema
+        # A fetch at a path without inputs asks the query type, whatever the operation.
+        root = self._roots.get("query" if fetch.path else fetch.kind)
+        if schema is None or root is None:
+            return None
+        return build_answer_decoder(fetch, root, schema)
 
     def _find_kept(self, fetch: Fetch) -> KeptEntities | None:
         """Return the entities of a fetch where they are of one type that is kept."""
@@ -190,6 +217,7 @@ class RemoteSubgraph:
         entities: int | None,
         is_idempotent: bool,
         deadline: Deadline | None = None,
+        decoder: AnswerDecoder | None = None,
     ) -> FetchResult:
         """Send one GraphQL request with the headers that the rules allow.
 
@@ -199,39 +227,58 @@ class RemoteSubgraph:
             entities: How many representations it has; ``None`` for a root fetch.
             is_idempotent: Whether a second attempt does no harm.
             deadline: That of those who share it; else the context's holds.
+            decoder: Knows the types of the answer.
 
         Raises:
             SourceError: The subgraph did not answer, or not with GraphQL.
         """
-        deadline = shorten(deadline or context.deadline, self.settings.timeout)
-        headers = [*GRAPHQL_HEADERS, *self._select_headers(context.headers)]
-        if self.settings.request_id_header and context.request_id:
-            headers.append((self.settings.request_id_header, context.request_id))
-        if self.settings.deadline_header:
-            left = max(1, int(deadline.remaining() * 1000))
-            headers.append((self.settings.deadline_header, str(left)))
+        settings = self.settings
+        deadline = shorten(deadline or context.deadline, settings.timeout)
         results: list[FetchResult] = []
+
+        def read(response: HTTPResponse) -> None:
+            results.append(self._read(response, entities, decoder))
+
         response = await self.transport.send(
             HTTPRequest(
                 "POST",
                 self.url,
                 deadline,
-                tuple(headers),
+                self._build_headers(context, deadline),
                 body,
                 self.name,
                 is_idempotent,
                 "POST graphql",
                 context.observer,
                 # Read here, so that what is no answer counts as the subgraph's failure.
-                check=lambda found: results.append(self._read(found, entities)),
+                check=read,
                 may_share=self._may_share and context.may_share,
             )
         )
         # Who joined another's call reads it for itself: objects are changed in place.
-        return results[-1] if results else self._read(response, entities)
+        return results[-1] if results else self._read(response, entities, decoder)
 
-    def _read(self, response: HTTPResponse, entities: int | None) -> FetchResult:
-        result = self.reader.read(response, entities)
+    def _build_headers(
+        self, context: RequestContext, deadline: Deadline
+    ) -> HeaderPairs:
+        settings = self.settings
+        headers = self._fixed_headers
+        if headers is None:
+            headers = (*GRAPHQL_HEADERS, *self._select_headers(context.headers))
+        if settings.request_id_header and context.request_id:
+            headers = (*headers, (settings.request_id_header, context.request_id))
+        if settings.deadline_header:
+            left = max(1, int(deadline.remaining() * 1000))
+            headers = (*headers, (settings.deadline_header, str(left)))
+        return headers
+
+    def _read(
+        self,
+        response: HTTPResponse,
+        entities: int | None,
+        decoder: AnswerDecoder | None,
+    ) -> FetchResult:
+        result = self.reader.read(response, entities, decoder)
         found = response.headers
         headers = tuple(
             (name, found[name]) for name in self._answer_headers if name in found
@@ -253,6 +300,7 @@ class RemoteFetch:
         "_representations",
         "_subgraph",
         "_variables",
+        "decoder",
     )
 
     def __init__(
@@ -272,6 +320,8 @@ class RemoteFetch:
         head = orjson.dumps({"query": document, "operationName": name})
         self._head = head[:-1] + b',"variables":'
         self._kept: KeptEntities | None = None
+        self.decoder: AnswerDecoder | None = None
+        """Knows the types of the answers, where they are known beforehand."""
 
     def through_cache(self, kept: KeptEntities | None) -> RemoteFetch:
         """Return this fetch, reading entities from the cache where there is one."""
@@ -304,7 +354,11 @@ class RemoteFetch:
             is_query = fetch.kind == "query"
             body = b"%b%b}" % (self._head, orjson.dumps(sent))
             return await subgraph.ask(
-                body, context, entities=None, is_idempotent=is_query
+                body,
+                context,
+                entities=None,
+                is_idempotent=is_query,
+                decoder=self.decoder,
             )
 
         async def send(items: Sequence[JSONObject], deadline: Deadline) -> FetchResult:
@@ -316,6 +370,7 @@ class RemoteFetch:
                 entities=len(items),
                 is_idempotent=True,
                 deadline=deadline,
+                decoder=self.decoder,
             )
 
         async def fetch_all(items: Sequence[JSONObject]) -> FetchResult:

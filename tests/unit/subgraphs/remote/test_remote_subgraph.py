@@ -225,7 +225,7 @@ async def test_an_answer_is_read_once():
     reads = []
 
     class Reader:
-        def read(self, response, entities):
+        def read(self, response, entities, decoder=None):
             reads.append(entities)
             return AnswerReader("user-data").read(response, entities)
 
