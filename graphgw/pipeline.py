@@ -134,7 +134,7 @@ async def _answer(
         variables = {**variables, **operation.literals}
     policies = snapshot.policies
     decision = ALLOWED
-    if not policies.is_open(operation):
+    if not policies.is_open(operation, context.principal):
         decision = await policies.decide(context, operation, variables)
         if decision.refusal is not None:
             return _with_headers(refuse(decision.refusal), decision)

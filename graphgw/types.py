@@ -16,6 +16,7 @@ __all__ = [
     "Headers",
     "JSONObject",
     "Principal",
+    "Quota",
     "SystemClock",
     "record",
 ]
@@ -89,6 +90,14 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How many operations may be sent in each window of so many seconds."""
+
+    limit: int
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking, after authentication.
 
@@ -103,6 +112,8 @@ class Principal:
     ip: str | None = None
     variant: str | None = None
     """The one variant of the graph that the API key is for."""
+    quota: Quota | None = None
+    """How often the API key may be used."""
 
     @property
     def is_authenticated(self) -> bool:

@@ -19,6 +19,8 @@ from graphgw.policies.authenticate.api_keys import (
     ApiKey,
     create_api_key,
     hash_api_key,
+    parse_quota,
+    print_quota,
     read_api_keys,
     write_api_keys,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from graphgw.policies.settings import ApiKeySettings
+    from graphgw.types import Quota
 
 __all__ = ["COMMANDS", "create", "revoke", "show"]
 
@@ -46,6 +49,9 @@ def create(
     variant: Annotated[
         str | None, typer.Option(help="The variant of the graph that it is for.")
     ] = None,
+    quota: Annotated[
+        str | None, typer.Option(help="Such as 1000/1h; without it, none of its own.")
+    ] = None,
     config: _Config = _CONFIG,
 ) -> None:
     """Make a key and print it; only its hash is kept."""
@@ -57,6 +63,7 @@ def create(
         frozenset(scopes.split()),
         variant,
         None if expires is None else time.time() + _seconds(expires),
+        quota=None if quota is None else _quota(quota),
     )
     if any(known.name == name for known in _read(settings)):
         mend = "choose another name"
@@ -67,12 +74,13 @@ def create(
 
 def show(config: _Config = _CONFIG) -> None:
     """List the keys by name; the keys themselves are not known."""
-    rows = [("name", "scopes", "variant", "expires", "active")]
+    rows = [("name", "scopes", "variant", "quota", "expires", "active")]
     rows += (
         (
             key.name,
             " ".join(sorted(key.scopes)) or "-",
             key.variant or "-",
+            "-" if key.quota is None else print_quota(key.quota),
             "never"
             if key.expires is None
             else datetime.fromtimestamp(key.expires, UTC).isoformat(timespec="minutes"),
@@ -127,6 +135,13 @@ def _seconds(text: str) -> float:
         return read_duration(text)
     except ValueError as error:
         raise typer.BadParameter(f"--expires {error}") from error
+
+
+def _quota(text: str) -> Quota:
+    try:
+        return parse_quota(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--quota {error}") from error
 
 
 def _read(settings: ApiKeySettings) -> Sequence[ApiKey]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from graphgw.errors import BadRequestError
-from graphgw.policies.cache_tags import render_tag
+from graphgw.federation.key_names import key_name_sets
+from graphgw.policies.cache_tags import key_tag, render_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from graphgw.federation.supergraph import Supergraph
     from graphgw.types import JSON
 
@@ -23,8 +26,8 @@ def read_dropped_tags(body: bytes, supergraph: Supergraph) -> tuple[str, ...]:
     """Return the tags of what a request wants dropped.
 
     ``tags`` are texts; ``types`` name types or fields whose values are all dropped;
-    ``keys`` name single objects, as ``{"type": "Product", "id": "p1"}``. An object can
-    be dropped alone where its type has a ``@cacheTag`` that holds its key.
+    ``keys`` name single objects, as ``{"type": "Product", "id": "p1"}``, by the fields
+    of one of their keys. With an object goes what is kept of its fields by that key.
 
     Raises:
         BadRequestError: The body is something else.
@@ -71,20 +74,34 @@ def _has_cache(supergraph: Supergraph, coordinate: str) -> bool:
 def _tags_of(supergraph: Supergraph, key: JSON) -> list[str]:
     if not isinstance(key, dict) or not isinstance(key.get("type"), str):
         raise BadRequestError('a key has a "type" and the fields of its key')
-    formats = [
-        str(applied.arguments.get("format"))
-        for applied in supergraph.rules.get(key["type"], ())
-        if applied.name == "cacheTag"
+    name: str = key["type"]
+    definition = supergraph.types.get(name)
+    fields = () if definition is None else definition.fields
+    kept = [
+        coordinate
+        for coordinate in (name, *(f"{name}.{field}" for field in fields))
+        if _has_cache(supergraph, coordinate)
     ]
+    if definition is None or not kept:
+        raise BadRequestError(f'nothing of "{name}" is kept')
     tags = [
-        tag
-        for text in formats
-        if "$key." in text
-        and (tag := render_tag(text, key=key, arguments={})) is not None
+        key_tag(coordinate, {part: key[part] for part in names})
+        for names in key_name_sets(definition)
+        if all(part in key for part in names)
+        for coordinate in kept
     ]
-    if not tags:
-        raise BadRequestError(
-            f'"{key["type"]}" has no @cacheTag that holds its key, or the key is not'
-            " whole"
-        )
-    return tags
+    tags += (
+        render_tag(text, key=key, arguments={})
+        for text in _formats(supergraph, name)
+        if "$key." in text
+    )
+    found = [tag for tag in tags if tag is not None]
+    if not found:
+        raise BadRequestError(f'the key of "{name}" is not whole')
+    return found
+
+
+def _formats(supergraph: Supergraph, name: str) -> Iterator[str]:
+    for applied in supergraph.rules.get(name, ()):
+        if applied.name == "cacheTag":
+            yield str(applied.arguments.get("format"))

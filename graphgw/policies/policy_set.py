@@ -40,7 +40,7 @@ from graphgw.policies.sunset import SunsetPolicy
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
 from graphgw.telemetry.events import SelectionRefused
-from graphgw.types import SYSTEM_CLOCK, Clock
+from graphgw.types import ANONYMOUS, SYSTEM_CLOCK, Clock, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from graphgw.policies.settings import Switch
     from graphgw.policies.sunset_uses import SunsetUses
     from graphgw.stores.protocol import Store
-    from graphgw.types import JSONObject, Principal
+    from graphgw.types import JSONObject
 
 __all__ = ["PolicySet"]
 
@@ -138,6 +138,7 @@ class PolicySet:
             self._rate_policy.operation_rule is not None
             and self._settings.rate_limit.switch != "off"
         )
+        self._draws_quotas = self._settings.rate_limit.switch != "off"
         self._lock = threading.Lock()
         self._known: BoundedCache[str, _Known] = BoundedCache(
             max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
@@ -147,9 +148,9 @@ class PolicySet:
         """Find what depends on the operation alone; may run in any thread."""
         self._know(operation)
 
-    def is_open(self, operation: Operation) -> bool:
+    def is_open(self, operation: Operation, principal: Principal = ANONYMOUS) -> bool:
         """Tell whether there is nothing to decide."""
-        if self._decides_always:
+        if self._decides_always or (principal.quota and self._draws_quotas):
             return False
         if not self._has_rules:
             return True
@@ -304,7 +305,9 @@ class PolicySet:
     ) -> RateLimits:
         policy, switch = self._rate_policy, self._settings.rate_limit.switch
         draws_uses = switch != "off" and (
-            guards.has_limits or policy.operation_rule is not None
+            guards.has_limits
+            or policy.operation_rule is not None
+            or context.principal.quota is not None
         )
         pays = cost is not None and policy.cost_rule is not None
         if not draws_uses and not pays:

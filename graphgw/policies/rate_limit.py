@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from graphgw.policies.arguments import read_arguments
-from graphgw.policies.rate_rules import RateRule, bucket_of, parse_duration
+from graphgw.policies.rate_rules import (
+    RateRule,
+    bucket_of,
+    parse_duration,
+    quota_rule,
+)
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import Draw, StoreError, Verdict, Withdrawal
 from graphgw.telemetry.events import RateLimitDecided
@@ -132,6 +137,8 @@ class RateLimitPolicy:
         whole: list[_Use] = []
         if self.operation_rule is not None:
             whole.append(_Use(self.operation_rule, principal, {}, 1))
+        if principal.quota is not None:
+            whole.append(_Use(quota_rule(principal.quota), principal, {}, 1))
         if self.cost_rule is not None and cost is not None:
             whole.append(_Use(self.cost_rule, principal, {}, cost))
         if whole:

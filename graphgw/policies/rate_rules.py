@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphgw.federation.supergraph import AppliedDirective, Supergraph
-    from graphgw.types import JSONObject, Principal
+    from graphgw.types import JSONObject, Principal, Quota
 
-__all__ = ["RateRule", "RateRules", "bucket_of", "parse_duration"]
+__all__ = [
+    "RateRule",
+    "RateRules",
+    "bucket_of",
+    "parse_duration",
+    "print_duration",
+    "quota_rule",
+]
 
 _DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _KEYS: Final = frozenset(("PRINCIPAL", "IP", "API_KEY", "GLOBAL", "ARGS", "CLAIMS"))
+_QUOTA: Final = "api-key"
 _MAX_COST: Final = 1_000_000_000
 
 
@@ -140,6 +149,28 @@ def parse_duration(text: object) -> float:
     if seconds <= 0:
         raise ValueError(f"{text!r} is not a duration such as 30s, 1m, 2h or 1d")
     return seconds
+
+
+def print_duration(seconds: float) -> str:
+    """Return the shortest text that ``parse_duration`` reads as so many seconds."""
+    milliseconds = round(seconds * 1000)
+    for unit, length in reversed(_SECONDS.items()):
+        count, rest = divmod(milliseconds, round(length * 1000))
+        if rest == 0:
+            return f"{count}{unit}"
+    return f"{milliseconds}ms"
+
+
+@lru_cache(maxsize=1024)
+def quota_rule(quota: Quota) -> RateRule:
+    """Return the limit that the quota of an API key makes."""
+    return RateRule(
+        bucket=_QUOTA,
+        limit=quota.limit,
+        window=quota.window,
+        burst=quota.limit,
+        keys=("API_KEY",),
+    )
 
 
 def bucket_of(

@@ -14,7 +14,12 @@ from graphgw.errors import (
     UnauthorizedError,
 )
 from graphgw.policies.authenticate.addresses import AddressList, is_address_allowed
-from graphgw.policies.rate_rules import RateRule, bucket_of, parse_duration
+from graphgw.policies.rate_rules import (
+    RateRule,
+    bucket_of,
+    parse_duration,
+    quota_rule,
+)
 from graphgw.policies.settings import Switch  # noqa: TC001 - read at run time
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import Draw, StoreError, Withdrawal
@@ -101,6 +106,8 @@ class RoutePolicy:
             the store is down.
         store: Where requests are counted.
         clock: Tells the time.
+        draws_quota: Whether a request counts for the quota of its API key; not where
+            an operation follows that does.
     """
 
     __slots__ = (
@@ -108,6 +115,7 @@ class RoutePolicy:
         "_allow",
         "_coordinate",
         "_deny",
+        "_draws_quota",
         "_is_open",
         "_is_rate_shadow",
         "_local",
@@ -124,6 +132,8 @@ class RoutePolicy:
         shared: RateLimitSettings,
         store: Store,
         clock: Clock = SYSTEM_CLOCK,
+        *,
+        draws_quota: bool = True,
     ) -> None:
         self._coordinate = f"route:{name}"
         self._access = access
@@ -139,6 +149,7 @@ class RoutePolicy:
             or access.allow_ips
             or access.deny_ips
         )
+        self._draws_quota = draws_quota and shared.switch != "off"
         switches = () if limit is None else (limit.switch, shared.switch)
         self._is_rate_shadow = "shadow" in switches
         self._rule = (
@@ -163,9 +174,13 @@ class RoutePolicy:
                 context.observer.observe(
                     SelectionRefused(self._coordinate, error.code, is_shadow=True)
                 )
-        if self._rule is None:
+        quota = context.principal.quota if self._draws_quota else None
+        if self._rule is None and quota is None:
             return _ALLOWED
-        return await self._draw(self._rule, context)
+        own = () if self._rule is None else (self._rule,)
+        return await self._draw(
+            own if quota is None else (*own, quota_rule(quota)), context
+        )
 
     def _find_refusal(self, principal: Principal) -> GraphGWError | None:
         access = self._access
@@ -181,9 +196,11 @@ class RoutePolicy:
             return UnauthorizedError(f'this needs the scope "{missing[0]}"')
         return None
 
-    async def _draw(self, rule: RateRule, context: RequestContext) -> RouteVerdict:
+    async def _draw(
+        self, rules: tuple[RateRule, ...], context: RequestContext
+    ) -> RouteVerdict:
         try:
-            verdict = await self._take(self._store, rule, context.principal)
+            verdict = await self._take(self._store, rules, context.principal)
         except StoreError:
             mode = self._shared.on_store_error
             if mode == "open":
@@ -193,13 +210,15 @@ class RoutePolicy:
                 return RouteVerdict(
                     RateLimitedError(message, retry_after=_RETRY_SECONDS)
                 )
-            verdict = await self._take(self._local, rule, context.principal)
-        context.observer.observe(
-            RateLimitDecided(
-                rule.bucket, verdict.is_allowed, is_shadow=self._is_rate_shadow
+            verdict = await self._take(self._local, rules, context.principal)
+        for number, rule in enumerate(rules):
+            is_allowed = verdict.is_allowed or verdict.refused != number
+            context.observer.observe(
+                RateLimitDecided(
+                    rule.bucket, is_allowed, is_shadow=self._is_rate_shadow
+                )
             )
-        )
-        headers = tuple(_describe(rule, verdict))
+        headers = tuple(_describe(rules, verdict))
         if not verdict.is_allowed and not self._is_rate_shadow:
             refusal = RateLimitedError(
                 "the rate limit of this route is used up",
@@ -209,22 +228,33 @@ class RoutePolicy:
         return RouteVerdict(None, headers)
 
     async def _take(
-        self, store: Store, rule: RateRule, principal: Principal
+        self, store: Store, rules: tuple[RateRule, ...], principal: Principal
     ) -> Verdict:
         shares = 1 if store.is_shared else max(1, self._shared.workers)
-        bucket = bucket_of(rule, principal, {}, cost=1, workers=shares)
-        (verdict,) = await store.take([Withdrawal((Draw(bucket),))])
+        draws = tuple(
+            Draw(bucket_of(rule, principal, {}, cost=1, workers=shares))
+            for rule in rules
+        )
+        (verdict,) = await store.take([Withdrawal(draws)])
         return verdict
 
 
-def _describe(rule: RateRule, verdict: Verdict) -> list[tuple[bytes, bytes]]:
-    """Describe a bucket.
+def _describe(
+    rules: tuple[RateRule, ...], verdict: Verdict
+) -> list[tuple[bytes, bytes]]:
+    """Describe the buckets.
 
     See https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/.
     """
-    name = rule.bucket
-    policy = f'"{name}";q={rule.limit};w={math.ceil(rule.window)}'
-    state = f'"{name}";r={verdict.remaining[0]};t={math.ceil(verdict.reset[0])}'
+    policy = ", ".join(
+        f'"{rule.bucket}";q={rule.limit};w={math.ceil(rule.window)}' for rule in rules
+    )
+    state = ", ".join(
+        f'"{rule.bucket}";r={remaining};t={math.ceil(reset)}'
+        for rule, remaining, reset in zip(
+            rules, verdict.remaining, verdict.reset, strict=True
+        )
+    )
     return [
         (b"ratelimit-policy", policy.encode("latin-1", "replace")),
         (b"ratelimit", state.encode("latin-1", "replace")),

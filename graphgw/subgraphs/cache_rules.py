@@ -20,7 +20,8 @@ class CacheRule:
 
     ``is_private`` is ``None`` where the schema does not say: then rows of a shared
     loader are public and others private. What has a row rule is private.
-    ``key_names`` name the parts of a key, for the tags.
+    ``key_names`` name the parts of a key, for the tags; ``key_sets`` those of them that
+    identify an object together, where that is not all.
     """
 
     coordinate: str
@@ -31,6 +32,7 @@ class CacheRule:
     tags: tuple[str, ...] = ()
     vary: tuple[str, ...] = ()
     key_names: tuple[str, ...] = ()
+    key_sets: tuple[tuple[str, ...], ...] = ()
 
     def __hash__(self) -> int:
         # Rules are looked up for every batch, and few have one coordinate.

@@ -103,16 +103,17 @@ def full_name(group: str, name: Any) -> str:
 
 
 def tags_of(rule: CacheRule, key: Any, arguments: JSONObject) -> tuple[str, ...] | None:
-    """Return the tags of a row: its rule's coordinate, its key's and those declared.
+    """Return the tags of a row: its rule's coordinate, its keys and those declared.
 
     ``None`` where one has no value: such a row could not be dropped.
     """
     tags = [rule.coordinate]
     parts = key if isinstance(key, tuple) else (key,)
     named: Mapping[str, Any] = dict(zip(rule.key_names, parts, strict=False))
-    own = key_tag(rule.coordinate, named)
-    if own is not None:
-        tags.append(own)
+    for names in rule.key_sets or (rule.key_names,):
+        own = key_tag(rule.coordinate, {name: named.get(name) for name in names})
+        if own is not None:
+            tags.append(own)
     for text in rule.tags:
         tag = render_tag(text, key=named, arguments=arguments)
         if tag is None:

@@ -48,6 +48,24 @@ def test_a_kept_row_is_dropped(gateway: RunningGateway, shop: Shop, admin, body)
     assert products_asked(shop) == 1
 
 
+def test_with_an_object_goes_what_is_kept_of_its_fields(
+    gateway: RunningGateway, shop: Shop, admin
+):
+    query = '{ user(id: "u77") { orders(first: 1) { totalCount } } }'
+
+    def asked() -> int:
+        shop.reset_calls()
+        gateway.ask(query)
+        return sum(calls for calls, _ in shop.calls()["order"].values())
+
+    asked()
+    assert asked() == 0
+
+    drop(gateway, {"keys": [{"type": "User", "id": "u77"}]}, admin)
+
+    assert asked() == 1
+
+
 def test_a_page_is_dropped_by_its_own_tag(gateway: RunningGateway, shop: Shop, admin):
     gateway.ask(PAGE)
     drop(gateway, {"tags": ["product-p1"]}, admin)

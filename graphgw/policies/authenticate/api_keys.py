@@ -13,6 +13,8 @@ import orjson
 
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.strict_json import read_strict_object
+from graphgw.policies.rate_rules import parse_duration, print_duration
+from graphgw.types import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +30,8 @@ __all__ = [
     "decode_api_key",
     "encode_api_key",
     "hash_api_key",
+    "parse_quota",
+    "print_quota",
     "read_api_keys",
     "write_api_keys",
 ]
@@ -35,6 +39,7 @@ __all__ = [
 _PREFIX: Final = "ggw_"
 _CHECK_SECONDS: Final = 1.0
 _MAX_BYTES: Final = 512
+_MAX_QUOTA: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class ApiKey:
     variant: str | None = None
     expires: float | None = None
     is_active: bool = True
+    quota: Quota | None = None
+    """How often the key may be used; ``None`` for as often as others may call."""
 
     def is_valid(self, now: float) -> bool:
         """Tell whether the key may be used."""
@@ -62,6 +69,23 @@ def hash_api_key(key: str, secret: str) -> str:
     """Return the keyed hash under which a key is kept."""
     text = key.encode(errors="backslashreplace")
     return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+
+
+def parse_quota(text: str) -> Quota:
+    """Return the quota that a text such as ``1000/1h`` means.
+
+    Raises:
+        ValueError: It means none.
+    """
+    limit, _, window = text.partition("/")
+    if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= _MAX_QUOTA:
+        raise ValueError(f'"{text}" is not a quota such as 1000/1h')
+    return Quota(int(limit), parse_duration(window))
+
+
+def print_quota(quota: Quota) -> str:
+    """Return a text that ``parse_quota`` reads."""
+    return f"{quota.limit}/{print_duration(quota.window)}"
 
 
 def write_api_keys(path: Path, keys: Iterable[ApiKey]) -> None:
@@ -197,7 +221,19 @@ def _key(entry: Any) -> ApiKey:
         variant if isinstance(variant, str) else None,
         _expiry(name, entry.get("expires")),
         active,
+        _quota(name, entry.get("quota")),
     )
+
+
+def _quota(name: str, value: Any) -> Quota | None:
+    if value is None:
+        return None
+    try:
+        return parse_quota(f"{value['limit']:d}/{value['window']}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'the quota of key "{name}" has no limit and window'
+        ) from error
 
 
 def _expiry(name: str, value: Any) -> float | None:
@@ -221,6 +257,9 @@ def _entry(key: ApiKey) -> JSONObject:
     }
     if key.variant is not None:
         entry["variant"] = key.variant
+    if key.quota is not None:
+        window = print_duration(key.quota.window)
+        entry["quota"] = {"limit": key.quota.limit, "window": window}
     if key.expires is not None:
         entry["expires"] = datetime.fromtimestamp(key.expires, UTC).isoformat()
     return entry

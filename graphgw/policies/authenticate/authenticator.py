@@ -226,7 +226,11 @@ class Authenticator:
             raise UnauthenticatedError("the API key is not valid")
         scopes = key.scopes if principal.subject is None else principal.scopes
         return replace(
-            principal, api_key=key.name, scopes=scopes, variant=key.variant
+            principal,
+            api_key=key.name,
+            scopes=scopes,
+            variant=key.variant,
+            quota=key.quota,
         )
 
 

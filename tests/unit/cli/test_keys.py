@@ -13,6 +13,7 @@ from support.redis_server import RedisServer
 from graphgw.config.load import load_settings
 from graphgw.errors import UnauthenticatedError
 from graphgw.policies.authenticate.authenticator import Authenticator
+from graphgw.types import Quota
 
 SECRET = "a secret of the test"  # noqa: S105 - a test's own
 
@@ -61,7 +62,7 @@ async def test_a_created_key_opens_the_gateway_until_it_is_revoked(config):
     assert principal.api_key == "shop"
     assert principal.scopes == {"orders:read", "a"}
     listed = await in_thread(run, config, "list")
-    assert "shop  a orders:read  -        never    yes" in listed.stdout
+    assert "shop  a orders:read  -        -      never    yes" in listed.stdout
     assert key not in listed.stdout
 
     revoked = await in_thread(run, config, "revoke", "shop")
@@ -79,6 +80,18 @@ async def test_a_key_expires(config):
 
     with pytest.raises(UnauthenticatedError):
         await ask(config, key, ManualClock(4_000_000_000.0))
+
+
+async def test_a_key_has_a_quota_of_its_own(config):
+    made = await in_thread(run, config, "create", "metered", "--quota", "1000/2h")
+    wrong = await in_thread(run, config, "create", "wrong", "--quota", "many")
+
+    principal = await ask(config, made.stdout.strip())
+
+    assert principal.quota == Quota(1000, 7200.0)
+    assert "1000/2h" in (await in_thread(run, config, "list")).stdout
+    assert wrong.returncode != 0
+    assert "is not a quota such as 1000/1h" in wrong.stderr
 
 
 async def test_a_name_is_given_once_and_must_be_known(config):

@@ -6,12 +6,12 @@ import pytest
 from support.policies import ruled
 
 from graphgw.errors import ConfigurationError, RateLimitedError
-from graphgw.policies.rate_rules import parse_duration
+from graphgw.policies.rate_rules import parse_duration, print_duration
 from graphgw.policies.settings import PolicySettings, RateLimitSettings
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
 from graphgw.telemetry.events import RateLimitDecided, SelectionRefused
-from graphgw.types import Principal
+from graphgw.types import Principal, Quota
 
 ANN, BOB = Principal("ann", ip="192.0.2.1"), Principal("bob", ip="192.0.2.1")
 
@@ -248,6 +248,62 @@ async def test_a_limit_of_operations_counts_them_all():
     assert [d.refusal is None for d in decisions] == [True, True, False]
     assert decisions[2].refusal.status == 429
     assert dict(decisions[2].headers)["ratelimit"] == '"operation";r=0;t=1'
+
+
+METERED = Principal(api_key="metered", quota=Quota(2, 3600.0))
+
+
+async def test_an_api_key_has_a_quota_of_its_own():
+    limited = graph()
+    operation = limited.operation("{ open }")
+    assert limited.policies.is_open(operation, ANN)
+    assert not limited.policies.is_open(operation, METERED)
+
+    decisions = [await limited.decide("{ open }", METERED) for _ in range(3)]
+
+    assert [d.refusal is None for d in decisions] == [True, True, False]
+    assert decisions[2].refusal.status == 429
+    assert dict(decisions[2].headers) == {
+        "ratelimit-policy": '"api-key";q=2;w=3600',
+        "ratelimit": '"api-key";r=0;t=3600',
+    }
+    other = Principal(api_key="other", quota=Quota(2, 3600.0))
+    assert (await limited.decide("{ open }", other)).refusal is None
+
+
+async def test_a_quota_is_drawn_with_the_other_buckets_or_not_at_all():
+    limited = graph(limit=3, window="1h")
+    metered = Principal(api_key="metered", quota=Quota(5, 3600.0))
+
+    for _ in range(9):
+        decision = await limited.decide("{ open }", metered)
+
+    assert decision.refusal is not None
+    assert '"api-key";r=2;' in dict(decision.headers)["ratelimit"]
+
+
+async def test_an_empty_quota_leaves_the_buckets_of_fields_alone():
+    limited = graph()
+    empty = Principal("ann", api_key="metered", quota=Quota(1, 3600.0))
+    await limited.decide("{ open }", empty)
+
+    await limited.decide("{ two }", empty)
+
+    assert [await passes(limited, "two") for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("switch", ["off", "shadow"])
+async def test_a_quota_refuses_nobody_unless_limits_are_enforced(switch):
+    limited = graph(switch=switch)
+
+    decisions = [await limited.decide("{ open }", METERED) for _ in range(5)]
+
+    assert all(decision.refusal is None for decision in decisions)
+
+
+@pytest.mark.parametrize("text", ["90s", "1m", "1500ms", "2h", "30d"])
+def test_durations_are_printed_as_they_are_read(text):
+    assert print_duration(parse_duration(text)) in {text, "90s"}
 
 
 async def test_an_operation_that_is_refused_draws_from_no_field():

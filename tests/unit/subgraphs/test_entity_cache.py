@@ -403,6 +403,27 @@ class TestInvalidation:
 
         assert backend.calls == [["a"], ["a"]]
 
+    async def test_a_key_alone_drops_its_row(self, ask, store, backend):
+        rule = replace(PUBLIC, key_names=("id",))
+        await ask(["a", "b"], rule)
+
+        await store.invalidate(["Order:id=a"])
+        await ask(["a", "b"], rule)
+
+        assert backend.calls == [["a", "b"], ["a"]]
+
+    async def test_each_key_of_an_object_drops_its_row(self, ask, store, backend):
+        rule = replace(
+            PUBLIC, key_names=("x", "y", "z"), key_sets=(("x", "y"), ("z",))
+        )
+        keys = [(1, 2, 3), (1, 3, 4), (1, 4, None)]
+        await ask(keys, rule)
+
+        await store.invalidate(["Order:x=1,y=2", "Order:z=4"])
+        await ask(keys, rule)
+
+        assert backend.calls == [keys, keys[:2]]
+
     async def test_a_row_whose_tag_has_no_value_is_not_kept(self, ask, backend):
         rule = replace(PUBLIC, tags=("x-{$args.nothing}",))
 

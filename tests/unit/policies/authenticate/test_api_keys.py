@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from support.clock import ManualClock
 from support.tokens import ISSUER, claims_at, private_key, public_pem, sign
@@ -15,6 +16,7 @@ from graphgw.policies.authenticate.api_keys import (
 )
 from graphgw.policies.authenticate.authenticator import Authenticator
 from graphgw.policies.settings import ApiKeySettings, AuthSettings, IssuerSettings
+from graphgw.types import Quota
 
 SECRET = "pepper"  # noqa: S105 - a test's own
 
@@ -60,6 +62,36 @@ async def test_the_file_holds_no_key_and_is_private(path):
 
     assert text not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_key_keeps_its_quota(path, start):
+    text = create_api_key()
+    write_api_keys(path, [kept(text, quota=Quota(10, 60.0))])
+
+    principal = await start().authenticate({"x-api-key": text}, "192.0.2.1")
+
+    assert principal.quota == Quota(10, 60.0)
+
+
+@pytest.mark.parametrize(
+    "quota",
+    [
+        pytest.param({"limit": 0, "window": "1h"}, id="none"),
+        pytest.param({"limit": -1, "window": "1h"}, id="negative"),
+        pytest.param({"limit": "5", "window": "1h"}, id="text"),
+        pytest.param({"limit": 5}, id="no-window"),
+        pytest.param({"limit": 5, "window": "soon"}, id="no-duration"),
+        pytest.param([5, "1h"], id="list"),
+    ],
+)
+async def test_a_wrong_quota_is_refused_rather_than_left_out(path, start, quota):
+    write_api_keys(path, [kept(create_api_key())])
+    document = orjson.loads(path.read_bytes())
+    document["keys"][0]["quota"] = quota
+    path.write_bytes(orjson.dumps(document))
+
+    with pytest.raises(ConfigurationError, match="quota"):
+        start()
 
 
 async def test_two_keys_are_never_alike():
