@@ -65,14 +65,16 @@ class Breaker:
         self._ticket += 1
         return self._ticket
 
-    def succeed(self, ticket: int) -> None:
-        """Settle a call that the service answered."""
+    def succeed(self, ticket: int, now: float | None = None) -> None:
+        """Settle a call that the service answered; ``now`` if it is known."""
         if ticket != self._ticket:
             return
         if self._is_open:
             self._close()
             return
-        if self._clock.monotonic() >= self._slice_ends_at:
+        if now is None:
+            now = self._clock.monotonic()
+        if now >= self._slice_ends_at:
             self._slide()
         self._requests += 1
 

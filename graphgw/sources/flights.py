@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from graphgw.sources.sharers import Outcome
     from graphgw.types import Deadline
 
-__all__ = ["BegunCall", "Flight", "Flights", "Solo"]
+__all__ = ["BegunCall", "Flight", "Flights", "LoneCall", "Solo"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -29,6 +29,33 @@ class BegunCall(Protocol[T_co]):
 
     def abandon(self) -> None:
         """Undo what was begun, if nobody has gone on with it."""
+        ...
+
+
+class LoneCall(Protocol[T]):
+    """A read under way that nobody has joined.
+
+    Its maker awaits ``seat`` until ``deadline``. Once there is a ``flight`` the outcome
+    comes from there: ``flight.wait(seat)`` returns or raises it.
+    """
+
+    flight: Flight[T] | None
+
+    @property
+    def seat(self) -> asyncio.Future[Any]:
+        """What its maker awaits."""
+        ...
+
+    @property
+    def deadline(self) -> Deadline:
+        """Until when its maker waits."""
+        ...
+
+    def hand_over(self, deadline: Deadline) -> BegunCall[T]:
+        """Return the call as it is, to be brought to its end until this deadline.
+
+        From then on nothing but the flight settles ``seat``.
+        """
         ...
 
 
@@ -49,7 +76,7 @@ class Flights(Generic[T]):
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.under_way: dict[Hashable, Flight[T] | Solo[T]] = {}
+        self.under_way: dict[Hashable, Flight[T] | LoneCall[T]] = {}
 
     def separate(self) -> None:
         """Keep later reads apart from those under way."""
@@ -82,7 +109,7 @@ class Flights(Generic[T]):
     def find(self, key: Hashable) -> Flight[T] | None:
         """Return the flight that a read may join now."""
         found = self.under_way.get(key)
-        if not isinstance(found, Solo):
+        if found is None or isinstance(found, Flight):
             return found
         if found.seat.done():
             # The answer is there; it may be older than this read.
@@ -93,24 +120,20 @@ class Flights(Generic[T]):
         flight.launch(call, call.abandon)
         return flight
 
-    def depart(self, key: Hashable, solo: Solo[T]) -> None:
+    def depart(self, key: Hashable, lone: LoneCall[T]) -> None:
         """Let others join a read that goes alone so far."""
-        self.under_way[key] = solo
+        self.under_way[key] = lone
 
-    def arrive(self, key: Hashable, solo: Solo[T]) -> None:
+    def arrive(self, key: Hashable, lone: LoneCall[T]) -> None:
         """Let nobody join it any more."""
-        if self.under_way.get(key) is solo:
+        if self.under_way.get(key) is lone:
             del self.under_way[key]
 
 
 class Solo(Generic[T]):
-    """A read under way that nobody has joined.
+    """A lone call of any kind; see ``LoneCall``."""
 
-    Its maker awaits ``seat``, a future. Once there is a ``flight`` the outcome comes
-    from there: ``flight.wait(seat)`` returns or raises it.
-    """
-
-    __slots__ = ("deadline", "flight", "hand_over", "seat")
+    __slots__ = ("_hand_over", "deadline", "flight", "seat")
 
     def __init__(
         self,
@@ -118,18 +141,14 @@ class Solo(Generic[T]):
         deadline: Deadline,
         hand_over: Callable[[Deadline], BegunCall[T]],
     ) -> None:
-        """Take what is needed for others to join.
-
-        Args:
-            seat: What its maker awaits.
-            deadline: Until when its maker waits.
-            hand_over: Returns the call as it is, to be brought to its end until this
-                deadline; from then on nothing but the flight settles ``seat``.
-        """
         self.seat = seat
         self.deadline = deadline
-        self.hand_over = hand_over
         self.flight: Flight[T] | None = None
+        self._hand_over = hand_over
+
+    def hand_over(self, deadline: Deadline) -> BegunCall[T]:
+        """Return the call as it is, to be brought to its end until this deadline."""
+        return self._hand_over(deadline)
 
 
 class Flight(Sharers[T]):

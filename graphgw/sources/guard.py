@@ -147,9 +147,9 @@ class Guard:
             self.places.leave()
         return ticket
 
-    def succeed(self, ticket: int) -> None:
-        """Settle a call that went well at its first attempt."""
-        self.breaker.succeed(ticket)
+    def succeed(self, ticket: int, ended: float | None = None) -> None:
+        """Settle a call that went well at its first attempt; ``ended`` if known."""
+        self.breaker.succeed(ticket, ended)
         self.places.leave_well()
 
     def abandon(self, ticket: int) -> None:

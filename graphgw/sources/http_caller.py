@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from graphgw.errors import SourceError
-from graphgw.sources.flights import Flights, Solo
+from graphgw.sources.flights import Flights
 from graphgw.sources.http_answers import is_refusal
 from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.protocol import HTTPRequest, HTTPResponse
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Hashable
 
+    from graphgw.sources.flights import Flight
     from graphgw.sources.guard import Guard
     from graphgw.sources.http_transport.connection import Connection
     from graphgw.sources.http_transport.pool import Pool
@@ -126,32 +126,31 @@ class HTTPCaller:
         begun = self._begin(call, now, left) if call.is_plain else None
         if begun is None:
             return await self._call_stepwise(call)
-        answer, solo = begun.answer, None
         if key is not None:
-            solo = Solo(answer, deadline, partial(self._hand_over, call, begun))
-            flights.depart(key, solo)
+            flights.depart(key, begun)
         try:
-            response = await answer
-            if solo is not None and solo.flight is not None:
-                return call.take(await solo.flight.wait(solo.seat))
+            response = await begun.seat
+            if begun.flight is not None:
+                return call.take(await begun.flight.wait(begun.seat))
             if "content-encoding" in response.headers:
                 response = begun.transport.inflate(response, self._name)
             value = call.read(response)
         except SourceError:
-            if solo is not None and solo.flight is not None:
+            if begun.flight is not None:
                 raise
-            return await self._go_on(call, begun, solo)
+            return await self._go_on(begun)
         except BaseException:
-            if solo is not None and solo.flight is not None:
-                await solo.flight.give_up(solo.seat)
+            if begun.flight is not None:
+                await begun.flight.give_up(begun.seat)
             else:
-                self.give_up(call, begun, solo)
+                self.give_up(begun)
             raise
-        if solo is not None:
-            flights.arrive(key, solo)
-        self.guard.succeed(begun.ticket)
-        status = response.status
-        self._tell(call, begun, "200" if status == _OK else str(status))
+        if key is not None:
+            flights.arrive(key, begun)
+        status, ended = response.status, self._clock.monotonic()
+        self.guard.succeed(begun.ticket, ended)
+        if call.observer is not NO_OBSERVER:
+            self._tell(begun, "200" if status == _OK else str(status), ended)
         return value
 
     def _shorten(self, call: HTTPCall[T]) -> tuple[float, float]:
@@ -168,7 +167,7 @@ class HTTPCaller:
         call.deadline = Deadline(time + timeout, deadline.clock)
         return now, timeout
 
-    def _begin(self, call: HTTPCall[T], now: float, left: float) -> _Begun | None:
+    def _begin(self, call: HTTPCall[T], now: float, left: float) -> _Begun[T] | None:
         """Write the request if it may be sent at once and a connection is free."""
         pool, direct, request_id = self._pool, self._direct, call.request_id
         if pool is None or direct is None or left <= 0:
@@ -198,40 +197,31 @@ class HTTPCaller:
             is_head=method == "HEAD",
         )
         pool.watch()
-        return _Begun(direct, connection, answer, ticket, now)
+        return _Begun(self, call, direct, connection, answer, ticket, now)
 
-    def _tell(self, call: HTTPCall[Any], begun: _Begun, status: str) -> None:
-        observer = call.observer
-        if observer is not NO_OBSERVER:
-            seconds = self._clock.monotonic() - begun.started
-            observer.observe(SourceCalled(self._name, call.endpoint, seconds, status))
+    def _tell(self, begun: _Begun[Any], status: str, ended: float) -> None:
+        call = begun.call
+        seconds = ended - begun.started
+        call.observer.observe(SourceCalled(self._name, call.endpoint, seconds, status))
 
-    def give_up(
-        self, call: HTTPCall[T], begun: _Begun, solo: Solo[HTTPResponse] | None = None
-    ) -> None:
+    def give_up(self, begun: _Begun[Any]) -> None:
         """End a call that nobody waits for, or that failed for reasons of our own."""
-        begun.connection.drop(begun.answer)
-        if solo is not None:
-            self._flights.arrive(call.key, solo)
+        begun.connection.drop(begun.seat)
+        if begun.call.key is not None:
+            self._flights.arrive(begun.call.key, begun)
         self.guard.abandon(begun.ticket)
-        self._tell(call, begun, _CANCELLED)
+        self._tell(begun, _CANCELLED, self._clock.monotonic())
 
-    def _hand_over(
-        self, call: HTTPCall[T], begun: _Begun, deadline: Deadline
-    ) -> _Attempts[T]:
-        begun.answer = begun.connection.divert(deadline)
-        return _Attempts(self, call, begun)
-
-    async def _go_on(
-        self, call: HTTPCall[T], begun: _Begun, solo: Solo[HTTPResponse] | None
-    ) -> T:
+    async def _go_on(self, begun: _Begun[T]) -> T:
         """Settle a first attempt that failed, and make others if that may help."""
+        call, flights = begun.call, self._flights
         attempts = _Attempts(self, call, begun)
-        deadline, flights = call.deadline, self._flights
-        if solo is None or flights.under_way.get(call.key) is not solo:
-            return call.take(await attempts(deadline))
-        flights.arrive(call.key, solo)
-        response = await flights.run(call.key, deadline, attempts, attempts.abandon)
+        if call.key is None or flights.under_way.get(call.key) is not begun:
+            return call.take(await attempts(call.deadline))
+        flights.arrive(call.key, begun)
+        response = await flights.run(
+            call.key, call.deadline, attempts, attempts.abandon
+        )
         return call.take(response)
 
     async def _call_stepwise(self, call: HTTPCall[T]) -> T:
@@ -272,14 +262,28 @@ class HTTPCaller:
 
 
 @dataclass(slots=True, eq=False)
-class _Begun:
-    """A request that is on its way over a connection."""
+class _Begun(Generic[T]):
+    """A call whose request is on its way over a connection; see ``LoneCall``."""
 
+    caller: HTTPCaller
+    call: HTTPCall[T]
     transport: HTTPTransport
     connection: Connection
-    answer: asyncio.Future[HTTPResponse]
+    seat: asyncio.Future[Any]
     ticket: int
     started: float
+    flight: Flight[HTTPResponse] | None = None
+
+    @property
+    def deadline(self) -> Deadline:
+        """Until when who made the call waits."""
+        return self.call.deadline
+
+    def hand_over(self, deadline: Deadline) -> _Attempts[T]:
+        """Return the call as it is; its answer is for whoever goes on with it."""
+        answer = self.connection.divert(deadline)
+        begun = replace(self, seat=answer)
+        return _Attempts(self.caller, self.call, begun)
 
 
 class _Attempts(Generic[T]):
@@ -288,7 +292,7 @@ class _Attempts(Generic[T]):
     __slots__ = ("_begun", "_call", "_caller", "_deadline", "_refusal")
 
     def __init__(
-        self, caller: HTTPCaller, call: HTTPCall[T], begun: _Begun | None = None
+        self, caller: HTTPCaller, call: HTTPCall[T], begun: _Begun[T] | None = None
     ) -> None:
         self._caller = caller
         self._call = call
@@ -327,7 +331,7 @@ class _Attempts(Generic[T]):
         """Give up what was begun, if nobody went on with it."""
         begun, self._begun = self._begun, None
         if begun is not None:
-            self._caller.give_up(self._call, begun)
+            self._caller.give_up(begun)
 
     async def _attempt(self) -> tuple[str, HTTPResponse]:
         call, caller = self._call, self._caller
@@ -338,7 +342,7 @@ class _Attempts(Generic[T]):
             response = await caller.transport.send(request)
         else:
             response = await begun.transport.resume(
-                request, begun.connection, begun.answer
+                request, begun.connection, begun.seat
             )
         if is_refusal(response.status):
             self._refusal = response

@@ -18,7 +18,7 @@ from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK, record
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Hashable, Mapping
 
     from graphgw.context import RequestContext
     from graphgw.sources.protocol import HTTPRequest, HTTPResponse, Transport
@@ -110,11 +110,13 @@ class HTTPService:
         if not lines or self._forward or headers:
             pairs, lines = self._build_headers(context, headers)
         target = f"{self._root}{suffix}"
-        read, key = self._read_json, None
+        read: Callable[[HTTPResponse], JSON] = self._read_json
+        key: Hashable | None = None
         if missing is not RAISE:
-            read = partial(read, missing=missing)
+            read = partial(self._read_json, missing=missing)
         if context.may_share:
-            key = (target, lines, missing is RAISE)
+            is_usual = lines is self._fixed_lines and missing is RAISE
+            key = target if is_usual else (target, lines, missing is RAISE)
         return self._caller.call(
             HTTPCall(
                 "GET",
