@@ -15,11 +15,11 @@ from urllib.parse import unquote
 from graphgw.sources.grpc_status import read_retry_after
 from graphgw.sources.grpc_transport import frames
 from graphgw.sources.grpc_transport.failures import (
-    UnprocessedError,
     answered,
     bad_answer,
     message_too_large,
     timed_out,
+    unprocessed,
 )
 
 if TYPE_CHECKING:
@@ -84,11 +84,10 @@ class Head:
     encoding: str
     status: str
     values: dict[str, str]
-
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether messages follow that are sent as they are."""
-        return self.http_status == _HTTP_OK and self.is_grpc and not self.encoding
+    is_plain: bool
+    """Whether messages follow that are sent as they are."""
+    is_well: bool
+    """Whether it tells, after a message, that all went well."""
 
     def make_error(self, source: str) -> SourceError | None:
         """Return the error that a last header list tells of, if it does."""
@@ -120,13 +119,17 @@ def read_head(fields: Iterable[Field]) -> Head | None:
             return None
         else:
             values.setdefault(name.decode("latin-1"), value.decode("latin-1"))
-    encoding = values.get("grpc-encoding", "")
+    is_grpc = values.get("content-type", "").startswith("application/grpc")
+    encoding = values.get("grpc-encoding", "").replace("identity", "")
+    status = _read_status(values.get("grpc-status"))
     return Head(
         http_status,
-        is_grpc=values.get("content-type", "").startswith("application/grpc"),
-        encoding="" if encoding == "identity" else encoding,
-        status=_read_status(values.get("grpc-status")),
+        is_grpc=is_grpc,
+        encoding=encoding,
+        status=status,
         values=values,
+        is_plain=http_status == _HTTP_OK and is_grpc and not encoding,
+        is_well=status == _STATUSES[0] and not http_status,
     )
 
 
@@ -154,12 +157,7 @@ def read_message(head: Head, data: bytes, limit: int, source: str) -> bytes:
 def describe_reset(code: int, source: str, *, is_late: bool) -> SourceError:
     """Return the error of a call that the service broke off."""
     if code == frames.REFUSED_STREAM:
-        return UnprocessedError(
-            f'service "{source}" could not be reached',
-            source=source,
-            status="UNAVAILABLE",
-            detail="it refused the stream",
-        )
+        return unprocessed(source, "it refused the stream")
     if code == frames.CANCEL and is_late:
         return timed_out(source)
     status = _OF_RESETS.get(code, "INTERNAL")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from graphgw.errors import SourceError
     from graphgw.sources.grpc_transport.answers import Head
-    from graphgw.sources.grpc_transport.connection import Connection
+    from graphgw.sources.grpc_transport.calls import Calls
     from graphgw.types import Deadline
 
 __all__ = ["Call"]
@@ -21,8 +21,8 @@ class Call:
     """A call, what is still to be sent of it, and what came back so far."""
 
     __slots__ = (
+        "_calls",
         "answer",
-        "connection",
         "data",
         "deadline",
         "had_answers",
@@ -36,18 +36,18 @@ class Call:
 
     def __init__(
         self,
-        connection: Connection,
+        calls: Calls,
         stream_id: int,
         deadline: Deadline,
         answer: asyncio.Future[bytes],
         started_at: float,
     ) -> None:
-        self.connection = connection
+        self._calls = calls
         self.stream_id = stream_id
         self.deadline = deadline
         self.answer = answer
         self.started_at = started_at
-        self.had_answers = connection.answered > 0
+        self.had_answers = calls.answered > 0
         self.unsent: memoryview | None = None
         """The rest of the request that no window has had room for."""
         self.window = 0
@@ -64,7 +64,7 @@ class Call:
 
     def cancel(self) -> None:
         """End the call at the service too: nobody waits for its answer any more."""
-        self.connection.cancel(self)
+        self._calls.cancel(self)
 
     def divert(self, deadline: Deadline) -> None:
         """Let the call settle a new future, until another deadline."""
@@ -81,6 +81,19 @@ class Call:
             self.data = bytearray(self.data) + data
         if self.size < 0 and len(self.data) >= PREFIX_SIZE:
             self.size = PREFIX_SIZE + int.from_bytes(self.data[1:PREFIX_SIZE], "big")
+
+    def read_plain(self) -> bytes | None:
+        """Return the message, if all of it has come in one piece, sent as it is."""
+        head, data = self.head, self.data
+        if (
+            head is None
+            or not head.is_plain
+            or len(data) != self.size
+            or data[0]
+            or isinstance(data, bytearray)
+        ):
+            return None
+        return data[PREFIX_SIZE:]
 
     def fail(self, error: SourceError) -> None:
         """Settle the call with an error, unless it is settled."""

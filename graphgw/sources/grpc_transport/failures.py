@@ -27,6 +27,7 @@ __all__ = [
     "message_too_large",
     "not_sendable",
     "timed_out",
+    "unprocessed",
     "unreachable",
 ]
 
@@ -51,6 +52,13 @@ def answered(
         status=status,
         detail=detail,
         retry_after=retry_after,
+    )
+
+
+def unprocessed(source: str, detail: str) -> UnprocessedError:
+    """Return the error of a call that the service did not begin with."""
+    return UnprocessedError(
+        f'service "{source}" could not be reached', source=source, detail=detail
     )
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "encode_reset",
     "encode_settings",
     "encode_window_update",
+    "read_number",
     "read_settings",
     "strip_padding",
     "strip_priority",
@@ -104,6 +105,7 @@ LARGEST_FRAME_SIZE: Final = (1 << 24) - 1
 
 _SETTING: Final = struct.Struct(">HI")
 _PRIORITY_SIZE: Final = 5
+_NUMBER_SIZE: Final = 4
 
 
 class ProtocolError(Exception):
@@ -143,6 +145,17 @@ def encode_goaway(code: int, words: str = "") -> bytes:
 
 
 SETTINGS_ACK: Final = encode_frame(SETTINGS, ACK, 0)
+
+
+def read_number(payload: bytes) -> int:
+    """Return the number that is all that a frame carries.
+
+    Raises:
+        ProtocolError: It carries more, or less.
+    """
+    if len(payload) != _NUMBER_SIZE:
+        raise ProtocolError(FRAME_SIZE_ERROR, "a frame of a wrong size")
+    return int.from_bytes(payload, "big")
 
 
 def read_settings(payload: bytes) -> dict[int, int]:

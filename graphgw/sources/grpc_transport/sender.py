@@ -14,6 +14,7 @@ from graphgw.sources.grpc_transport.frames import (
     DEFAULT_WINDOW,
     END_HEADERS,
     END_STREAM,
+    ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     HEADER,
     HEADERS,
@@ -67,11 +68,6 @@ class Sender:
         self._initial_window = DEFAULT_WINDOW
         self._frame_size = DEFAULT_FRAME_SIZE
 
-    @property
-    def is_stuck(self) -> bool:
-        """Tell whether the peer asks for more answers than it reads."""
-        return self._is_paused and len(self._out) > _MOST_HELD
-
     def attach(self, transport: asyncio.Transport) -> None:
         """Begin to write to a transport."""
         self._transport = transport
@@ -86,6 +82,16 @@ class Sender:
         """Send a frame that no window bounds."""
         self._out.append(frame)
         self.schedule()
+
+    def reply(self, frame: bytes) -> None:
+        """Send what the peer asked for.
+
+        Raises:
+            ProtocolError: It asks for more than it reads.
+        """
+        if self._is_paused and len(self._out) > _MOST_HELD:
+            raise ProtocolError(ENHANCE_YOUR_CALM, "it does not read")
+        self.write(frame)
 
     def open(self, call: Call, block: bytes, message: bytes) -> None:
         """Send a call's head, and its message as far as there is room for it."""
