@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, PersistedQueryNotFoundError
 from graphgw.execution.response import GraphQLResponse, as_plain_json, refuse
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_NOTHING_REFUSED: frozenset[SelectionPath] = frozenset()
+_NOTHING_REFUSED: Final[frozenset[SelectionPath]] = frozenset()
+_NO_ANSWER: Final = Outcome(500, has_errors=True)
 
 
 async def serve(
@@ -138,7 +139,9 @@ async def _answer(
         decision = await policies.decide(context, operation, variables)
         if decision.refusal is not None:
             return _with_headers(refuse(decision.refusal), decision)
-    outcome = Outcome(500, has_errors=True)
+    if decision is ALLOWED:  # there is nothing to settle
+        return await _run(snapshot, operation, variables, context, decision)
+    outcome = _NO_ANSWER
     try:
         response = await _run(snapshot, operation, variables, context, decision)
         outcome = Outcome(
@@ -148,8 +151,7 @@ async def _answer(
             is_complete=True,
         )
     finally:
-        if decision is not ALLOWED:
-            await policies.settle(context, decision, outcome)
+        await policies.settle(context, decision, outcome)
     return response
 
 

@@ -65,6 +65,7 @@ __all__ = ["PolicySet"]
 _OPERATIONS: Final = 4000
 _OPERATION_BYTES: Final = 32 * 1024 * 1024
 _GUARD_BYTES: Final = 1000
+_AT_HAND: Final = 500
 _AUTH_NAMES: Final = frozenset(
     ("authenticated", "requiresScopes", "policy", *ROW_RULES)
 )
@@ -139,6 +140,8 @@ class PolicySet:
             and self._settings.rate_limit.switch != "off"
         )
         self._draws_quotas = self._settings.rate_limit.switch != "off"
+        self._at_hand: dict[str, _Known] = {}
+        """Some of those known, to be found without the lock."""
         self._lock = threading.Lock()
         self._known: BoundedCache[str, _Known] = BoundedCache(
             max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
@@ -362,6 +365,16 @@ class PolicySet:
         return names
 
     def _know(self, operation: Operation) -> _Known:
+        key = operation.fingerprint
+        known = self._at_hand.get(key)
+        if known is None:
+            known = self._look_up(operation)
+            if len(self._at_hand) >= _AT_HAND:
+                self._at_hand.clear()
+            self._at_hand[key] = known
+        return known
+
+    def _look_up(self, operation: Operation) -> _Known:
         key = operation.fingerprint
         with self._lock:
             known = self._known.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,7 @@ __all__ = ["Authenticator"]
 
 _MAX_CANDIDATES: Final = 10
 _CACHED_BYTES: Final = 32 * 1024 * 1024
+_ADDRESSES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class _Verified:
     expires: float
     source: KeySource = field(repr=False)
     keys: KeySet = field(repr=False)
+
+
+@functools.lru_cache(maxsize=_ADDRESSES)
+def _anonymous_at(ip: str | None) -> Principal:
+    return Principal(ip=ip)
 
 
 class Authenticator:
@@ -145,7 +152,7 @@ class Authenticator:
         authorization = headers.get("authorization") if self._issuers else None
         api_key = headers.get(self._header) if self._has_api_keys else None
         if authorization is None and api_key is None:
-            return ANONYMOUS if ip is None else Principal(ip=ip)
+            return _anonymous_at(ip)
         try:
             principal = ANONYMOUS
             if authorization is not None:
