@@ -15,7 +15,6 @@ import orjson
 
 from graphgw.errors import SourceError
 from graphgw.federation.key_names import key_name_sets
-from graphgw.federation.key_names import key_name_sets
 from graphgw.subgraphs.cache_rules import CacheRule
 from graphgw.subgraphs.entity_cache import AgedRow
 from graphgw.subgraphs.loaders import Loader
@@ -63,9 +62,7 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
             str(r.arguments.get("format")) for r in rules if r.name == "cacheTag"
         )
         key_sets = tuple(key_name_sets(definition))
-        key_sets = tuple(key_name_sets(definition))
         names = dict.fromkeys(n for text in formats for n in _KEY_NAME.findall(text))
-        names |= dict.fromkeys(n for own in key_sets for n in own)
         names |= dict.fromkeys(n for own in key_sets for n in own)
         scopes = {a.get("scope") for a in given} - {None}
         is_ruled = any(r.name in {"owner", "rowPolicy"} for r in rules)
@@ -79,7 +76,6 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
             tags=formats,
             vary=tuple(sorted({v.lower() for a in given for v in a.get("vary") or ()})),
             key_names=("", *names),
-            key_sets=key_sets,
             key_sets=key_sets,
         )
     return found
