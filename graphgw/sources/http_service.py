@@ -40,6 +40,15 @@ class _Path:
     is_clean: bool
 
 
+@record
+class _URL:
+    """What is known of a URL that others ask us to send to."""
+
+    origin: str
+    target: str
+    is_plain: bool
+
+
 class HTTPService:
     """One HTTP backend, called within its limits; equal reads in flight sent once.
 
@@ -53,6 +62,8 @@ class HTTPService:
         "_fixed_headers",
         "_fixed_lines",
         "_forward",
+        "_last_headers",
+        "_last_lines",
         "_name",
         "_origin",
         "_own_headers",
@@ -61,6 +72,7 @@ class HTTPService:
         "_reader",
         "_root",
         "_streams",
+        "_urls",
         "guard",
         "settings",
     )
@@ -90,6 +102,9 @@ class HTTPService:
         self._fixed_lines = ""
         self._forward = tuple(name.lower() for name in settings.forward_headers)
         self._paths: dict[str, _Path] = {}
+        self._urls: dict[str, _URL] = {}
+        self._last_headers: tuple[tuple[str, str], ...] = ()
+        self._last_lines = ""
 
     def get(
         self,
@@ -217,21 +232,23 @@ class HTTPService:
                 request_id = pair[1]
             elif pair[0] != told:
                 pairs.append(pair)
-        lines = encode_headers(pairs, self._name)
-        origin, target = split_url(request.url)
-        method, body, key = request.method, request.body, None
-        is_plain = is_idempotent = request.is_idempotent
-        if is_idempotent:
-            is_ours = origin == self._origin and (body or method in _SAFE_METHODS)
-            is_plain = bool(is_ours) and method.isalpha() and is_clean(target)
-            if request.may_share:
-                key = (method, request.url, lines, body)
+        headers = tuple(pairs)
+        if headers != self._last_headers:
+            # Most requests to a service have the headers of the one before.
+            self._last_lines = encode_headers(headers, self._name)
+            self._last_headers = headers
+        lines = self._last_lines
+        method, url, body = request.method, request.url, request.body
+        known = self._urls.get(url) or self._learn_url(url)
+        is_idempotent, key = request.is_idempotent, None
+        if is_idempotent and request.may_share:
+            key = (method, url, lines, body)
         return await self._caller.call(
             HTTPCall(
                 method,
-                origin,
-                target,
-                tuple(pairs),
+                known.origin,
+                known.target,
+                headers,
                 lines,
                 body,
                 request.deadline,
@@ -241,7 +258,9 @@ class HTTPService:
                 partial(self._check, request),
                 key,
                 is_idempotent=is_idempotent,
-                is_plain=is_plain,
+                is_plain=is_idempotent
+                and known.is_plain
+                and (method in _SAFE_METHODS or (method == "POST" and body != b"")),
                 is_raw=True,
             )
         )
@@ -272,6 +291,13 @@ class HTTPService:
         )
         if len(self._paths) < _MOST_PATHS:
             self._paths[path] = known
+        return known
+
+    def _learn_url(self, url: str) -> _URL:
+        origin, target = split_url(url)
+        known = _URL(origin, target, origin == self._origin and is_clean(target))
+        if len(self._urls) < _MOST_PATHS:
+            self._urls[url] = known
         return known
 
     def _build_headers(
