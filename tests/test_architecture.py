@@ -43,6 +43,7 @@ FENCES = {
     "httptools": ("graphgw/sources/", "graphgw/server/"),
     "jwt": ("graphgw/policies/authenticate/", "graphgw/cli/token.py"),
     "redis": ("graphgw/stores/",),
+    "websockets": ("graphgw/proxy/",),
     "prometheus_client": ("graphgw/telemetry/",),
     "pydantic": ("graphgw/config/",),
     "yaml": ("graphgw/config/",),
