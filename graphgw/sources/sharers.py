@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from graphgw.sources.deadlines import LatestDeadline
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from graphgw.types import Deadline
 
 __all__ = ["Outcome", "Seat", "Sharers", "copy_error"]
+
+_EARLY: Final = 0.002
+"""How many seconds too soon a timer may ring."""
 
 T = TypeVar("T")
 Outcome: TypeAlias = "tuple[T] | BaseException"
@@ -27,15 +30,17 @@ class Sharers(Generic[T]):
     this one says what is done then, and settles the seats when the task is done.
     """
 
-    __slots__ = ("_timers", "_untimed", "deadline", "task", "waiting")
+    __slots__ = ("_alarm", "_alarm_at", "_first_at", "deadline", "task", "waiting")
 
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = LatestDeadline(deadline.at, deadline.clock)
         self.waiting: dict[Seat[T], Deadline] = {}
         self.task: asyncio.Task[None] | None = None
-        self._timers: dict[Seat[T], asyncio.TimerHandle] | None = None
-        # These have as long as the task itself, which minds its deadline.
-        self._untimed: list[Seat[T]] = []
+        # One alarm wakes whoever is first out of time. Those who have as long as the
+        # task itself need none: it minds its deadline.
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
+        self._first_at = deadline.at
 
     def close(self) -> None:
         """Let nobody join any more: nobody is left, or the task is done."""
@@ -50,33 +55,32 @@ class Sharers(Generic[T]):
     def join(self, deadline: Deadline) -> Seat[T]:
         """Take a seat; the task may now take until this deadline at least."""
         seat: Seat[T] = asyncio.get_running_loop().create_future()
-        if self.waiting:
-            self._time(seat, deadline)
-        else:
-            self.deadline.extend(deadline)
-            self._untimed.append(seat)
-        self.waiting[seat] = deadline
+        self.adopt(seat, deadline)
         return seat
 
     async def wait(self, seat: Seat[T]) -> T:
         """Return the outcome of one seat, or raise it."""
         try:
             outcome = await seat
-        finally:
+        except BaseException:
+            await self.give_up(seat)
+            raise
+        if seat in self.waiting:
             await self.give_up(seat)
         if isinstance(outcome, tuple):
             return outcome[0]
         raise outcome
 
     def adopt(self, seat: Seat[T], deadline: Deadline) -> None:
-        """Let one who has waited alone so far be the first of those who wait."""
-        self._untimed.append(seat)
+        """Let one who waits for this future be among those who wait."""
+        self.deadline.extend(deadline)
         self.waiting[seat] = deadline
+        self._first_at = min(self._first_at, deadline.at)
+        if self._first_at < self.deadline.at:
+            self._set_alarm()
 
     async def give_up(self, seat: Seat[T]) -> None:
         """Free a seat; if it was the last of those who wait, end the task."""
-        if self._timers and (timer := self._timers.pop(seat, None)):
-            timer.cancel()
         if self.waiting.pop(seat, None) is not None:
             await self._leave()
 
@@ -84,10 +88,13 @@ class Sharers(Generic[T]):
         """Give one seat its outcome, if it still waits."""
         if self.waiting.pop(seat, None) is not None and not seat.done():
             seat.set_result(outcome)
+        if not self.waiting:
+            self._drop_alarm()
 
     def settle_all(self, outcome: Outcome[T]) -> None:
         """Give every seat the same value, or an error of its own."""
         waiting, self.waiting = self.waiting, {}
+        self._drop_alarm()
         given = outcome
         for seat in waiting:
             if not seat.done():
@@ -95,34 +102,44 @@ class Sharers(Generic[T]):
                 if isinstance(outcome, Exception):
                     given = copy_error(outcome)
 
-    def _time(self, seat: Seat[T], deadline: Deadline) -> None:
-        """Set timers for all who have less time than the task."""
-        if self.deadline.extend(deadline):
-            for earlier in self._untimed:
-                if earlier in self.waiting:
-                    self._set_timer(earlier, self.waiting[earlier])
-            self._untimed = [seat]
-        elif deadline.at < self.deadline.at:
-            self._set_timer(seat, deadline)
-        else:
-            self._untimed.append(seat)
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            if self._alarm_at <= self._first_at:
+                return
+            self._alarm.cancel()
+        self._alarm_at = self._first_at
+        seconds = max(0.0, self._first_at - self.deadline.clock.monotonic())
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._ring)
 
-    def _set_timer(self, seat: Seat[T], deadline: Deadline) -> None:
-        if self._timers is None:
-            self._timers = {}
-        loop = asyncio.get_running_loop()
-        self._timers[seat] = loop.call_later(deadline.remaining(), self._expire, seat)
+    def _drop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
-    def _expire(self, seat: Seat[T]) -> None:
-        # It stays among the waiting: the last of them ends the task.
-        if not seat.done():
-            seat.set_result(self.make_late_error())
+    def _ring(self) -> None:
+        """Tell those who are out of time; set the alarm for the next."""
+        self._alarm = None
+        latest = self.deadline.at
+        now = self.deadline.clock.monotonic() + _EARLY
+        first_at = latest
+        for seat, deadline in self.waiting.items():
+            if seat.done() or deadline.at >= latest:
+                continue
+            if deadline.at <= now:
+                # It stays among the waiting: the last of them ends the task.
+                seat.set_result(self.make_late_error())
+            else:
+                first_at = min(first_at, deadline.at)
+        self._first_at = first_at
+        if first_at < latest:
+            self._set_alarm()
 
     async def _leave(self) -> None:
         if self.waiting:
             self.leave()
             return
         self.close()
+        self._drop_alarm()
         task = self.task
         if task is not None and not task.done():
             task.cancel()
