@@ -82,7 +82,13 @@ async def assemble(
         supergraph, subgraphs = await _set_apart(settings, local, settings.alone)
 
     def build() -> Snapshot:
-        policies = PolicySet(supergraph, settings.auth, _shared_out(settings), store)
+        policies = PolicySet(
+            supergraph,
+            settings.auth,
+            _shared_out(settings),
+            store,
+            is_alone=settings.alone is not None,
+        )
         snapshot = Snapshot(
             supergraph,
             {graph.id: subgraphs[graph.name] for graph in supergraph.graphs.values()},

@@ -84,6 +84,8 @@ class PolicySet:
         policies: Switches and limits.
         store: Holds the buckets; by default one of its own in memory.
         clock: Tells the time.
+        is_alone: Whether this is one subgraph of a graph; a row rule that reads a
+            field of another then refuses.
 
     Raises:
         ConfigurationError: A rule of the schema is wrong or a function is missing.
@@ -97,6 +99,7 @@ class PolicySet:
         store: Store | None = None,
         *,
         clock: Clock = SYSTEM_CLOCK,
+        is_alone: bool = False,
     ) -> None:
         self._supergraph = supergraph
         self._auth = auth or AuthSettings()
@@ -110,6 +113,7 @@ class PolicySet:
             import_row_policies(self._auth.row_policies, problems),
             timeout=self._auth.policy_timeout,
             is_shadow=self._auth.switch == "shadow",
+            is_alone=is_alone,
         )
         problems += self._row_rules.problems
         if problems:

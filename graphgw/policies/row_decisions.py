@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from graphgw.policies.row_functions import RowPolicyFunction
     from graphgw.types import JSON, JSONObject, Principal
 
-__all__ = ["Demand", "OwnerDemand", "PolicyDemand", "claim_of", "has_any_scopes"]
+__all__ = [
+    "Demand",
+    "OwnerDemand",
+    "PolicyDemand",
+    "UnreadableDemand",
+    "claim_of",
+    "has_any_scopes",
+]
 
 
 class Demand(Protocol):
@@ -117,6 +124,40 @@ class PolicyDemand:
             except Exception:  # noqa: BLE001 - a policy that fails refuses
                 return refused
             return answers if len(answers) == len(rows) else refused
+
+        return allow
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableDemand:
+    """A demand on what this graph does not have: nobody meets it by their rows.
+
+    That is so where a subgraph is served alone and a rule reads another's field.
+    """
+
+    demand: Demand
+
+    @property
+    def reads(self) -> Selections:
+        """Nothing: it is not there."""
+        return ()
+
+    @property
+    def text(self) -> str:
+        """What tells the demand apart from others."""
+        return self.demand.text
+
+    def decider(self, readers: tuple[ArgumentReader, ...]) -> AllowRows:
+        """Return what refuses all rows, but for callers with one of the scopes."""
+        del readers
+        demand = self.demand
+        scopes = demand.or_scopes if isinstance(demand, OwnerDemand) else ()
+
+        async def allow(
+            context: RequestContext, rows: list[JSONObject], variables: JSONObject
+        ) -> list[bool]:
+            del variables
+            return [has_any_scopes(context.principal, scopes)] * len(rows)
 
         return allow
 

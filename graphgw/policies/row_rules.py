@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Final
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.field_sets import parse_field_set
 from graphgw.federation.selection import Field
-from graphgw.policies.row_decisions import OwnerDemand, PolicyDemand
+from graphgw.policies.row_decisions import (
+    OwnerDemand,
+    PolicyDemand,
+    UnreadableDemand,
+)
 from graphgw.policies.row_walk import RowWalk, fields_of
 
 if TYPE_CHECKING:
@@ -44,6 +48,8 @@ class RowRules:
         functions: Those of ``@rowPolicy`` by name; one that is unknown refuses.
         timeout: Seconds that a function may take.
         is_shadow: Whether the rules are only reported.
+        is_alone: Whether this is one subgraph of a graph. A rule that reads a field
+            of another then refuses, where it would be a mistake in a whole graph.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class RowRules:
         *,
         timeout: float,
         is_shadow: bool = False,
+        is_alone: bool = False,
     ) -> None:
         self.problems: list[Problem] = []
         self.is_shadow = is_shadow
@@ -66,6 +73,11 @@ class RowRules:
             for coordinate, rules in supergraph.rules.items()
             if any(applied.name in ROW_RULES for applied in rules)
         }
+        if is_alone:
+            self._declared = {
+                coordinate: tuple(self._as_read(coordinate, d) for d in demands)
+                for coordinate, demands in self._declared.items()
+            }
         self.problems += self._find_problems()
 
     @property
@@ -184,9 +196,8 @@ class RowRules:
                     "put the rule on the type that it returns",
                 )
                 continue
-            owners = (type_name, *self.supergraph.possible_types(type_name))
             for demand in demands:
-                if not any(self._has(owner, demand.reads) for owner in owners):
+                if not self._is_readable(type_name, demand):
                     yield Problem(
                         f"there is no field {demand.text} to be read", coordinate
                     )
@@ -197,6 +208,15 @@ class RowRules:
                     "leave the scope out, or make it PRIVATE",
                 )
         yield from self._nested_problems()
+
+    def _as_read(self, coordinate: str, demand: Demand) -> Demand:
+        if self._is_readable(coordinate.partition(".")[0], demand):
+            return demand
+        return UnreadableDemand(demand)
+
+    def _is_readable(self, type_name: str, demand: Demand) -> bool:
+        owners = (type_name, *self.supergraph.possible_types(type_name))
+        return any(self._has(owner, demand.reads) for owner in owners)
 
     def _has(self, type_name: str, reads: Selections) -> bool:
         for selection in reads:

@@ -7,6 +7,7 @@ import sys
 import httpx
 import pytest
 from conftest import Shop, wait_until_ready
+from integration.test_shop import mint
 from support.integration_gateways import serving
 from support.processes import ROOT, start_process
 
@@ -81,3 +82,74 @@ def test_entities_are_asked_of_it_in_one_call(router, order_subgraph, shop: Shop
     assert shop.calls()["order"] == {"OrderService/ListByUsers": (1, 7)}
     log = [line for line in order_subgraph.process.lines if '"operation"' in line]
     assert "graphgw__order__" in log[-1]
+
+
+RULED = """
+import strawberry
+from graphgw import Subgraph, batched
+from graphgw.directives import Owner, RowPolicy
+
+CALLS = []
+
+async def letters_by_user(ids, _context):
+    CALLS.append(ids)
+    return [f"letter of {key}" for key in ids]
+
+async def counts_by_user(ids, _context):
+    return [len(CALLS)] * len(ids)
+
+@strawberry.federation.type(keys=["id"])
+class User:
+    id: strawberry.ID
+    letter: str | None = batched(
+        letters_by_user,
+        key="id",
+        directives=[Owner(field="email", claim="email", or_scopes=[["mail:read"]])],
+    )
+    calls: int = batched(counts_by_user, key="id")
+
+@strawberry.type
+class Query:
+    post_office: str = "open"
+
+subgraph = Subgraph("letter", query=Query, types=[User])
+"""
+
+
+@pytest.fixture(scope="module")
+def ruled_subgraph(gateway, tmp_path_factory):
+    """Serve a subgraph alone whose row rule reads another subgraph's field."""
+    del gateway  # it makes the keys of development
+    folder = tmp_path_factory.mktemp("ruled")
+    (folder / "letter_schema.py").write_text(RULED)
+    config = folder / "graphgw.yaml"
+    config.write_text(
+        "subgraphs: {letter: letter_schema:subgraph}\n"
+        "auth: {issuers: [{issuer: graphgw-dev, algorithms: [RS256],"
+        f" key_file: {ROOT}/.graphgw/dev-public.pem}}]}}\n"
+    )
+    options = ("--config", str(config), "--subgraph", "letter")
+    with serving(*options, environment={"PYTHONPATH": str(folder)}) as found:
+        yield found
+
+
+def test_a_row_rule_that_reads_another_subgraph_refuses_where_it_is_alone(
+    ruled_subgraph,
+):
+    query = """{ _entities(representations: [{__typename: "User", id: "u1"}]) {
+      ... on User { letter calls } } }"""
+
+    def entity(token):
+        body = {"query": query}
+        headers = {"authorization": f"Bearer {token}"}
+        url = f"{ruled_subgraph.url}/graphql"
+        answer = httpx.post(url, json=body, headers=headers, timeout=30).json()
+        return answer["data"]["_entities"][0], answer.get("errors", [])
+
+    refused, errors = entity(mint("", "--subject", "u1"))
+    allowed, none = entity(mint("mail:read", "--subject", "clerk"))
+
+    assert refused == {"letter": None, "calls": 0}
+    assert errors[0]["extensions"]["code"] == "UNAUTHORIZED_FIELD_OR_TYPE"
+    assert allowed["letter"] == "letter of u1"
+    assert none == []

@@ -112,6 +112,7 @@ def ruled(
     auth: AuthSettings | None = None,
     policies: PolicySettings | None = None,
     store: Any = None,
+    is_alone: bool = False,
 ) -> Ruled:
     """Compose subgraphs and return the graph with its policies."""
     clock = ManualClock()
@@ -121,6 +122,11 @@ def ruled(
     ]
     supergraph = compose(subgraphs).supergraph
     made = PolicySet(
-        supergraph, auth, policies, store or MemoryStore(clock=clock), clock=clock
+        supergraph,
+        auth,
+        policies,
+        store or MemoryStore(clock=clock),
+        clock=clock,
+        is_alone=is_alone,
     )
     return Ruled(FakeGraph(supergraph, {}), made, clock)

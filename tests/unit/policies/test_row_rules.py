@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 import strawberry
+from support.graphs import new_context
 from support.policies import ruled
 
 from graphgw import Gateway, Subgraph, batched, by, reference, resolved, row_policy
@@ -484,3 +485,38 @@ def test_a_function_says_what_it_reads():
             HEAD + "type Thing { id: ID! }",
             auth=AuthSettings(row_policies={"a": broken}),
         )
+
+
+class TestASubgraphAlone:
+    SDL = """
+    type Query { user: User }
+    type User @key(fields: "id") {
+      id: ID!
+      note: String @owner(field: "email", orScopes: [["notes:read"]])
+      mine: String @owner(field: "id")
+    }
+    """
+
+    def test_a_whole_graph_must_have_what_its_rules_read(self):
+        with pytest.raises(ConfigurationError, match="there is no field email"):
+            ruled(self.SDL)
+
+    async def test_what_another_subgraph_has_is_refused(self):
+        found = ruled(self.SDL, is_alone=True)
+        operation = found.operation("{ user { note mine } }")
+
+        _, rules = found.policies.guard_rows(operation)
+
+        answers = {}
+        for rule in rules:
+            for principal in (ADA, Principal("clerk", frozenset({"notes:read"}))):
+                row = {"id": ADA.subject}
+                context = new_context(principal=principal)
+                [allowed] = await rule.allow(context, [row], {})
+                answers[rule.key, principal.subject] = allowed
+        assert answers == {
+            ("note", ADA.subject): False,
+            ("note", "clerk"): True,
+            ("mine", ADA.subject): True,
+            ("mine", "clerk"): False,
+        }
