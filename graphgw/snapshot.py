@@ -183,6 +183,8 @@ class Snapshot:
         """Become the view of a variant; for a copy that serves nobody yet."""
         self.variant = variant
         self.variant_name = variant.name
+        # A plan names what the gateway needs itself, which is not for these clients.
+        self._exposes_plans = self._exposes_plans and contract is self.supergraph
         self.supergraph = contract
         self.max_errors = limits.errors
         self._limits = limits
