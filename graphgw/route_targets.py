@@ -11,6 +11,7 @@ from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
+from graphgw.proxy.websocket import WebSocketHandler
 from graphgw.routes.changes import Changes
 from graphgw.routes.headers import ForwardRules
 from graphgw.routes.match import RouteTable, place_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from graphgw.routes.exchange import RouteHandler
     from graphgw.routes.settings import RouteSettings
     from graphgw.snapshot import Snapshot
+    from graphgw.sources.http_service import HTTPService
 
 __all__ = ["NO_ROUTES", "OpenRoute", "RouteParts", "Routes", "open_routes"]
 
@@ -35,6 +37,7 @@ class OpenRoute:
     handler: RouteHandler
     policy: RoutePolicy
     changes: Changes
+    socket: WebSocketHandler | None = None
     places: Places | None = None
 
 
@@ -52,6 +55,18 @@ class RouteParts:
 
 
 async def _open_service(route: RouteSettings, parts: RouteParts) -> RouteHandler:
+    return ServiceHandler(*_service_parts(route, parts))
+
+
+def _open_socket(route: RouteSettings, parts: RouteParts) -> WebSocketHandler | None:
+    if route.websocket is None or route.service is None:
+        return None
+    return WebSocketHandler(*_service_parts(route, parts))
+
+
+def _service_parts(
+    route: RouteSettings, parts: RouteParts
+) -> tuple[RouteSettings, HTTPService, ForwardRules, AddressList]:
     settings = parts.settings
     identity = {
         name.lower().encode()
@@ -59,7 +74,7 @@ async def _open_service(route: RouteSettings, parts: RouteParts) -> RouteHandler
         for name, _ in other.request.claims
     }
     credentials = {b"authorization", settings.auth.api_keys.header.lower().encode()}
-    return ServiceHandler(
+    return (
         route,
         parts.resources.connections.http(str(route.service)),
         ForwardRules(
@@ -105,6 +120,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
         try:
             handler = await opener(route, parts)
             changes = _open_changes(route)
+            socket = _open_socket(route, parts)
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -117,7 +133,10 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
         )
         places = _places(route.concurrency, known.get(route.name))
         opened.append(
-            (place_of(route), OpenRoute(route, handler, policy, changes, places))
+            (
+                place_of(route),
+                OpenRoute(route, handler, policy, changes, socket, places),
+            )
         )
     table = RouteTable(opened)
     problems += table.problems

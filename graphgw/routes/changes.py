@@ -20,8 +20,15 @@ from graphgw.routes.transform import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from graphgw.routes.exchange import Exchange, RawHeaders, Responder, RouteHandler
+    from graphgw.routes.exchange import (
+        Exchange,
+        Outgoing,
+        RawHeaders,
+        Responder,
+        RouteHandler,
+    )
     from graphgw.routes.settings import RouteSettings
+    from graphgw.types import Principal
 
 __all__ = ["Changes", "RequestHook", "ResponseHook"]
 
@@ -122,13 +129,19 @@ class Changes:
                 await exchange.respond(given.status, _encode(given.headers), given.body)
                 return
             own = _take_over(exchange, asked, given)
-        exchange.outgoing = self._outgoing(exchange, own)
+        exchange.outgoing = self.outgoing(exchange.principal, own)
         await handler.handle(exchange)
 
-    def _outgoing(
-        self, exchange: Exchange, own: tuple[tuple[bytes, bytes], ...]
-    ) -> Callable[[list[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]:
-        claims, replaced = claim_headers(self._claims, exchange.principal.claims)
+    def outgoing(
+        self, principal: Principal, own: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> Outgoing:
+        """Return what makes the headers that a backend is sent.
+
+        Args:
+            principal: Whose claims go into headers.
+            own: Headers of a hook's own, which replace those of the client.
+        """
+        claims, replaced = claim_headers(self._claims, principal.claims)
         replaced |= {name for name, _ in own}
         if self._is_answer_read:
             replaced |= _ASKING

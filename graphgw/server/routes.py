@@ -17,6 +17,7 @@ from graphgw.routes.match import NotAllowed
 from graphgw.routes.paths import check_encoded_slash, normalize_path
 from graphgw.routes.problem import describe_problem
 from graphgw.server.route_io import AnswerBrokenError, ASGIBody, ASGIResponder
+from graphgw.server.socket_routes import ASGISocket, serve_socket
 from graphgw.telemetry.events import InternalFailure, RouteFinished
 from graphgw.types import Deadline
 
@@ -38,6 +39,7 @@ __all__ = ["RoutesFront"]
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 )
+_SERVED: Final = frozenset(("http", "websocket"))
 _SERVER_ERROR: Final = 500
 _CLIENT_LEFT: Final = 499
 """What the log says of a request whose client did not wait; nobody is sent it."""
@@ -70,11 +72,14 @@ class RoutesFront:
         routes = self._gateway.routes
         if (
             not routes.routes
-            or scope["type"] != "http"
+            or scope["type"] not in _SERVED
             or scope["path"] in self._own
             or scope["path"].startswith(self._own_prefixes)
         ):
             await self._application(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._serve_socket(scope, receive, send)
             return
         began = time.perf_counter()
         method: str = scope["method"]
@@ -112,6 +117,36 @@ class RoutesFront:
         call = _Call(self._gateway, found.route, head, request_id, began)
         body = ASGIBody(scope, receive, has_body=head.has_body)
         await call.serve(body, responder)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = tuple(scope["headers"])
+        headers = read_headers(raw)
+        client = ASGISocket(tuple(scope.get("subprotocols", ())), receive, send)
+        try:
+            path = normalize_path(scope["raw_path"].decode("latin-1"))
+            host = headers.get("host", "").lower()
+            found = self._gateway.routes.find(host, path, "GET")
+            if found is None or isinstance(found, NotAllowed):
+                await self._application(scope, receive, send)
+                return
+            check_encoded_slash(
+                path, is_allowed=found.route.settings.allows_encoded_slash
+            )
+        except BadRequestError:
+            await client.refuse(400, (), b"")
+            return
+        peer = scope["client"]
+        head = RequestHead(
+            "GET",
+            path,
+            scope["query_string"].decode("latin-1"),
+            found.parameters,
+            headers,
+            raw,
+            "https" if scope["scheme"] == "wss" else "http",
+            peer[0] if peer else None,
+        )
+        await serve_socket(self._gateway, found.route, head, client)
 
 
 class _Call:
