@@ -13,7 +13,13 @@ from graphgw.sources.batches import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterable,
+        Sequence,
+    )
 
     import grpc.aio
     from google.protobuf.message import Message
@@ -48,15 +54,15 @@ class UnaryMethod(Generic[RequestT, AnswerT]):
         self._method = method
         self._is_idempotent = is_idempotent
 
-    async def __call__(
+    def __call__(
         self,
         request: RequestT,
         context: RequestContext,
         *,
         idempotent: bool | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - sent on, as grpc-timeout
-    ) -> AnswerT:
-        """Call the method.
+        timeout: float | None = None,
+    ) -> Coroutine[Any, Any, AnswerT]:
+        """Call the method; to be awaited.
 
         Args:
             request: The message to send.
@@ -69,7 +75,7 @@ class UnaryMethod(Generic[RequestT, AnswerT]):
         """
         method = self._method
         service: GRPCService = context.sources.grpc(self._name)
-        answer: AnswerT = await service.unary(
+        return service.unary(
             method.path,
             method.serialize(request),
             method.parse,
@@ -77,7 +83,6 @@ class UnaryMethod(Generic[RequestT, AnswerT]):
             is_idempotent=self._is_idempotent if idempotent is None else idempotent,
             timeout=timeout,
         )
-        return answer
 
 
 class StreamMethod(Generic[RequestT, AnswerT]):

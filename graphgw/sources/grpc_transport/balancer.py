@@ -39,10 +39,12 @@ class Balancer:
     __slots__ = (
         "_endpoints",
         "_failure",
+        "_failures",
         "_is_closed",
         "_is_empty",
         "_is_looking_up",
         "_known_until",
+        "_last_unknown",
         "_loop",
         "_next",
         "_open",
@@ -53,7 +55,6 @@ class Balancer:
         "_tasks",
         "_timer",
         "_tls",
-        "_unknown_at",
         "waiters",
     )
 
@@ -75,7 +76,8 @@ class Balancer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_looking_up = False
         self._known_until = 0.0
-        self._unknown_at = 0.0
+        self._failures = 0
+        self._last_unknown = 0
         self._failure = "it has no address"
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -107,8 +109,8 @@ class Balancer:
             SourceTimeoutError: The deadline passed meanwhile.
         """
         source = self._settings.name
-        # One call tries each address once.
-        since = self._loop.time()
+        # One call tries each address once: not again after failures from now on.
+        since = self._failures
         is_new, is_next = True, False
         while not self._is_closed:
             if deadline.is_over:
@@ -194,9 +196,9 @@ class Balancer:
             if waiter in self.waiters:
                 self.waiters.remove(waiter)
 
-    def _open_more(self, since: float) -> None:
-        """Begin what can bring a connection to a call that is there ``since`` then."""
-        if not self._endpoints and self._unknown_at < since:
+    def _open_more(self, since: int) -> None:
+        """Begin what can bring a connection, but for what failed ``since`` then."""
+        if not self._endpoints and self._last_unknown <= since:
             self._look_up()
         self._open_missing(since)
         if self._tasks or not self._ready:
@@ -207,7 +209,7 @@ class Balancer:
         if fit and len(self._open) < self._settings.max_connections:
             self._connect(min(fit, key=lambda item: len(item.connections)))
 
-    def _open_missing(self, since: float) -> None:
+    def _open_missing(self, since: int) -> None:
         now = self._loop.time()
         for endpoint in self._endpoints:
             if not endpoint.is_usable and endpoint.may_connect(now, since):
@@ -244,7 +246,8 @@ class Balancer:
         except (TimeoutError, OSError) as error:
             # One that ``timeout`` raises has no words of its own.
             self._failure = str(error) or "its name was not found in time"
-            self._unknown_at = self._loop.time()
+            self._failures += 1
+            self._last_unknown = self._failures
             return
         finally:
             self._is_looking_up = False
@@ -255,7 +258,7 @@ class Balancer:
                 for connection in tuple(endpoint.connections):
                     connection.retire()
         if self._ready:
-            self._open_missing(self._known_until)
+            self._open_missing(self._failures)
 
     async def _open_connection(self, endpoint: Endpoint) -> None:
         connection = Connection(self, self._settings)
@@ -284,7 +287,8 @@ class Balancer:
                 connection.abort()
         if failure:
             self._failure = failure
-            endpoint.note_failure(self._loop.time())
+            self._failures += 1
+            endpoint.note_failure(self._failures, self._loop.time())
         else:
             endpoint.note_success()
             self._add(endpoint, connection)
@@ -316,7 +320,9 @@ class Balancer:
         for endpoint in self._endpoints:
             # What is lost is opened anew while others serve; else a call does it.
             is_lost = bool(self._ready) and not endpoint.is_usable
-            if (is_lost or endpoint.is_worn(now)) and endpoint.may_connect(now, now):
+            if (is_lost or endpoint.is_worn(now)) and endpoint.may_connect(
+                now, self._failures
+            ):
                 self._connect(endpoint)
         if now >= self._known_until:
             self._look_up()

@@ -43,13 +43,14 @@ class Endpoint:
     connections: list[Connection] = field(default_factory=list)
     is_connecting: bool = False
     failures: int = 0
-    failed_at: float = 0.0
+    last_failure: int = 0
+    """The number of the last failure, as the balancer counts all of them."""
     retry_at: float = 0.0
 
-    def note_failure(self, now: float) -> None:
+    def note_failure(self, number: int, now: float) -> None:
         """Put off the next attempt."""
         self.failures += 1
-        self.failed_at = now
+        self.last_failure = number
         doubled = self.failures - 2
         if doubled >= 0:
             wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(doubled, 10))
@@ -62,10 +63,12 @@ class Endpoint:
         self.failures = 0
         self.retry_at = 0.0
 
-    def may_connect(self, now: float, since: float) -> bool:
-        """Tell whether a connection may be tried, none having failed ``since``."""
+    def may_connect(self, now: float, since: int) -> bool:
+        """Tell whether a connection may be tried, as none has failed ``since``."""
         return (
-            not self.is_connecting and now >= self.retry_at and self.failed_at < since
+            not self.is_connecting
+            and now >= self.retry_at
+            and self.last_failure <= since
         )
 
     @property

@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories(config, item):
     """Run the tests of connections on both event loops."""
     del config
     factories = {"asyncio": asyncio.new_event_loop}
-    if item.path.name in {"test_connection.py", "test_faults.py"}:
+    if item.path.name in {"test_channel.py", "test_connection.py", "test_faults.py"}:
         factories["uvloop"] = uvloop.new_event_loop
     return factories
 

@@ -431,6 +431,37 @@ async def test_a_server_with_threads_answers(open_channel, ask):
     assert answers == messages
 
 
+async def test_a_server_that_stops_with_grace_loses_no_call(
+    open_peer, open_channel, ask
+):
+    async def stop_after_some(peer):
+        await peer.greet()
+        for _ in range(20):
+            stream_id, _ = await peer.read_call()
+            peer.answer(stream_id)
+        # First that no more is wanted; what crosses the wire meanwhile is answered.
+        peer.frame(frames.GOAWAY, 0, 0, b"\x7f\xff\xff\xff" + bytes(4))
+        peer.frame(frames.PING, 0, 0, bytes(8))
+        while True:
+            frame = await peer.read(frames.HEADERS, frames.PING)
+            if frame.kind == frames.PING:
+                break
+            stream_id = frame.stream_id
+            peer.answer(stream_id)
+        peer.frame(frames.GOAWAY, 0, 0, stream_id.to_bytes(4, "big") + bytes(4))
+
+    peer = await open_peer(stop_after_some)
+    channel = open_channel(peer)
+
+    async def call_on():
+        return [await ask(channel) for _ in range(20)]
+
+    answers = await asyncio.gather(*(call_on() for _ in range(10)))
+
+    assert answers == [[b"ok"] * 20] * 10
+    assert peer.connections > 5
+
+
 @pytest.mark.parametrize("compression", list(grpc.Compression))
 async def test_a_server_that_compresses_is_understood(compression, open_channel, ask):
     class Echo(grpc.GenericRpcHandler):
