@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from graphgw.types import record
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,7 +35,7 @@ class FetchError:
     extensions: JSONObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FetchResult:
     """A fetch's answer.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.loaders import RowCache
     from graphgw.types import JSON, JSONObject
 
-__all__ = ["KeptEntities", "find_remote_rules", "read_max_age"]
+__all__ = ["KeptEntities", "find_remote_rule", "find_remote_rules", "read_max_age"]
 
 _KEY_NAME: Final = re.compile(r"\$key\.(\w+)")
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])(s-maxage|max-age)\s*=\s*\"?(\d{1,9})")
@@ -53,32 +53,44 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
     """
     found = {}
     for name, definition in supergraph.types.items():
-        rules = [r for r in supergraph.rules.get(name, ()) if r.graph in {graph, None}]
-        given = [r.arguments for r in rules if r.name == "cacheControl"]
-        ages = [a["maxAge"] for a in given if isinstance(a.get("maxAge"), int)]
-        if graph not in definition.graphs or not ages or min(ages) <= 0:
+        rule = find_remote_rule(supergraph, graph, name)
+        if rule is None or graph not in definition.graphs:
             continue
-        formats = tuple(
-            str(r.arguments.get("format")) for r in rules if r.name == "cacheTag"
-        )
         key_sets = tuple(key_name_sets(definition))
-        names = dict.fromkeys(n for text in formats for n in _KEY_NAME.findall(text))
+        names = dict.fromkeys(n for text in rule.tags for n in _KEY_NAME.findall(text))
         names |= dict.fromkeys(n for own in key_sets for n in own)
-        scopes = {a.get("scope") for a in given} - {None}
-        is_ruled = any(r.name in {"owner", "rowPolicy"} for r in rules)
-        is_private = is_ruled or "PRIVATE" in scopes
-        found[name] = CacheRule(
-            coordinate=name,
-            max_age=float(min(ages)),
-            is_private=True if is_private else False if scopes else None,
-            swr=_least(given, "swr"),
-            stale_if_error=_least(given, "staleIfError"),
-            tags=formats,
-            vary=tuple(sorted({v.lower() for a in given for v in a.get("vary") or ()})),
-            key_names=("", *names),
-            key_sets=key_sets,
-        )
+        found[name] = replace(rule, key_names=("", *names), key_sets=key_sets)
     return found
+
+
+def find_remote_rule(
+    supergraph: Supergraph, graph: str, coordinate: str
+) -> CacheRule | None:
+    """Return what a subgraph says may be kept, ``None`` if nothing is.
+
+    Where it says so several times, the strictest counts. What has a row rule is
+    private.
+    """
+    applied = supergraph.rules.get(coordinate, ())
+    rules = [r for r in applied if r.graph in {graph, None}]
+    given = [r.arguments for r in rules if r.name == "cacheControl"]
+    ages = [a["maxAge"] for a in given if isinstance(a.get("maxAge"), int)]
+    if not ages or min(ages) <= 0:
+        return None
+    scopes = {a.get("scope") for a in given} - {None}
+    is_ruled = any(r.name in {"owner", "rowPolicy"} for r in rules)
+    is_private = is_ruled or "PRIVATE" in scopes
+    return CacheRule(
+        coordinate=coordinate,
+        max_age=float(min(ages)),
+        is_private=True if is_private else False if scopes else None,
+        swr=_least(given, "swr"),
+        stale_if_error=_least(given, "staleIfError"),
+        tags=tuple(
+            str(r.arguments.get("format")) for r in rules if r.name == "cacheTag"
+        ),
+        vary=tuple(sorted({v.lower() for a in given for v in a.get("vary") or ()})),
+    )
 
 
 def read_max_age(cache_control: str | None, *, is_private: bool) -> float | None:

@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-import orjson
-
-from graphgw.errors import ConfigurationError, Problem, SourceError
+from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.selection import print_selections
 from graphgw.planning.print_document import (
     REPRESENTATIONS,
@@ -20,13 +18,19 @@ from graphgw.sources.protocol import HTTPRequest
 from graphgw.subgraphs.coalesce import Coalescer
 from graphgw.subgraphs.remote.answer import AnswerReader
 from graphgw.subgraphs.remote.answer_types import build_answer_decoder
+from graphgw.subgraphs.remote.fetch import RemoteFetch
 from graphgw.subgraphs.remote.headers import (
     HeaderRules,
     build_header_selector,
     tells_identity,
 )
 from graphgw.subgraphs.remote.kept_entities import KeptEntities, find_remote_rules
-from graphgw.subgraphs.remote.shared_fetch import SharedFetch, has_credentials
+from graphgw.subgraphs.remote.kept_roots import (
+    KeptRootFetch,
+    find_kept_roots,
+    find_root_rules,
+)
+from graphgw.subgraphs.remote.shared_fetch import has_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,11 +43,10 @@ if TYPE_CHECKING:
     from graphgw.planning.plan import Fetch
     from graphgw.sources.protocol import HTTPResponse, Transport
     from graphgw.subgraphs.cache_rules import CacheRule
-    from graphgw.subgraphs.loaders import RowCache
-    from graphgw.subgraphs.protocol import FetchResult
+    from graphgw.subgraphs.protocol import FetchResult, PreparedFetch
     from graphgw.subgraphs.remote.answer_types import AnswerDecoder
     from graphgw.subgraphs.remote.headers import HeaderPairs
-    from graphgw.types import Deadline, JSONObject
+    from graphgw.types import Deadline
 
 __all__ = ["GRAPHQL_HEADERS", "RemoteSettings", "RemoteSubgraph"]
 
@@ -87,6 +90,7 @@ class RemoteSubgraph:
         "_inserted",
         "_may_share",
         "_renamed",
+        "_root_rules",
         "_roots",
         "_select_headers",
         "coalescer",
@@ -131,6 +135,7 @@ class RemoteSubgraph:
         self._may_share = "set-cookie" not in self._answer_headers
         self.coalescer = Coalescer()
         self._cache_rules: Mapping[str, CacheRule] = {}
+        self._root_rules: Mapping[str, CacheRule] = {}
         self._roots: Mapping[OperationKind, str] = {}
         self.vouched_schema: GraphQLSchema | None = None
         """What answers fit that are vouched for."""
@@ -146,6 +151,7 @@ class RemoteSubgraph:
         self.vouched_schema = supergraph.schema
         self._roots = supergraph.root_types
         self._cache_rules = find_remote_rules(supergraph, graph)
+        self._root_rules = find_root_rules(supergraph, graph)
         named = (*self._renamed, *self._forwarded)
         if not any(map(tells_identity, named)):
             return
@@ -153,10 +159,10 @@ class RemoteSubgraph:
             Problem(
                 f'subgraph "{self.name}" is told who asks, so that a PUBLIC cache'
                 " would give one caller's values to another",
-                coordinate,
+                rule.coordinate,
                 "leave the scope out, or make it PRIVATE",
             )
-            for coordinate, rule in self._cache_rules.items()
+            for rule in (*self._cache_rules.values(), *self._root_rules.values())
             if rule.is_private is False
         ]
         if problems:
@@ -164,8 +170,26 @@ class RemoteSubgraph:
 
     def prepare(
         self, fetch: Fetch, variables: Sequence[VariableDefinition]
-    ) -> RemoteFetch:
+    ) -> PreparedFetch:
         """Print the fetch's document once."""
+        whole = self._prepare(fetch, variables)
+        rules = self._root_rules if self._may_share else {}
+        kept = find_kept_roots(fetch, rules, self.vouched_schema) if rules else None
+        if kept is None:
+            return whole
+        rest = replace(fetch, selections=kept.rest)
+        own = fetch_variables(replace(fetch, selections=kept.fields), variables)
+        return KeptRootFetch(
+            kept,
+            whole,
+            self._prepare(rest, variables) if kept.rest else None,
+            self,
+            tuple(found.name for found in own),
+        )
+
+    def _prepare(
+        self, fetch: Fetch, variables: Sequence[VariableDefinition]
+    ) -> RemoteFetch:
         used = tuple(found.name for found in fetch_variables(fetch, variables))
         representations = REPRESENTATIONS
         while representations in used:
@@ -287,119 +311,3 @@ class RemoteSubgraph:
         if control is None and not headers:
             return result
         return replace(result, headers=headers, cache_control=control)
-
-
-class RemoteFetch:
-    """A fetch whose document is printed, and all of the request but its variables."""
-
-    __slots__ = (
-        "_document",
-        "_fetch",
-        "_head",
-        "_kept",
-        "_representations",
-        "_subgraph",
-        "_variables",
-        "decoder",
-    )
-
-    def __init__(
-        self,
-        subgraph: RemoteSubgraph,
-        fetch: Fetch,
-        document: str,
-        name: str,
-        variables: tuple[str, ...],
-        representations: str,
-    ) -> None:
-        self._subgraph = subgraph
-        self._fetch = fetch
-        self._document = document
-        self._variables = variables
-        self._representations = representations
-        head = orjson.dumps({"query": document, "operationName": name})
-        self._head = head[:-1] + b',"variables":'
-        self._kept: KeptEntities | None = None
-        self.decoder: AnswerDecoder | None = None
-        """Knows the types of the answers, where they are known beforehand."""
-
-    def through_cache(self, kept: KeptEntities | None) -> RemoteFetch:
-        """Return this fetch, reading entities from the cache where there is one."""
-        self._kept = kept
-        return self
-
-    def code(self) -> str:
-        """Return the document."""
-        return self._document
-
-    async def run(
-        self,
-        context: RequestContext,
-        variables: JSONObject,
-        representations: Sequence[JSONObject],
-    ) -> FetchResult:
-        """Ask the subgraph once.
-
-        Raises:
-            SourceError: The subgraph did not answer, or not with GraphQL.
-        """
-        subgraph, fetch = self._subgraph, self._fetch
-        if fetch.kind == "subscription":
-            raise SourceError(
-                f'subgraph "{subgraph.name}" cannot be subscribed to over HTTP',
-                source=subgraph.name,
-            )
-        sent = {name: variables[name] for name in self._variables if name in variables}
-        if not fetch.inputs:
-            is_query = fetch.kind == "query"
-            body = b"%b%b}" % (self._head, orjson.dumps(sent))
-            return await subgraph.ask(
-                body,
-                context,
-                entities=None,
-                is_idempotent=is_query,
-                decoder=self.decoder,
-            )
-
-        async def send(items: Sequence[JSONObject], deadline: Deadline) -> FetchResult:
-            whole = {**sent, self._representations: items}
-            body = b"%b%b}" % (self._head, orjson.dumps(whole))
-            return await subgraph.ask(
-                body,
-                context,
-                entities=len(items),
-                is_idempotent=True,
-                deadline=deadline,
-                decoder=self.decoder,
-            )
-
-        async def fetch_all(items: Sequence[JSONObject]) -> FetchResult:
-            shared = subgraph.select_shared_headers(context)
-            if shared is None:
-                return await send(items, context.deadline)
-            key = (self._head, orjson.dumps(sent), shared)
-            call = SharedFetch(subgraph.name, subgraph.settings.max_batch, send)
-            return await subgraph.coalescer.run(
-                key, call, list(items), context.deadline
-            )
-
-        cache = None if self._kept is None else _cache_of(context)
-        if self._kept is None or cache is None:
-            return await fetch_all(representations)
-        headers, tells_caller = subgraph.select_headers(context)
-        return await self._kept.run(
-            cache,
-            representations,
-            fetch_all,
-            context=context,
-            arguments={"variables": sent, "headers": sorted(headers)},
-            tells_caller=tells_caller,
-        )
-
-
-def _cache_of(context: RequestContext) -> RowCache | None:
-    """Return what keeps rows for a request; nothing does once a mutation has run."""
-    if not context.has_loaders:
-        return None
-    cache: RowCache | None = getattr(context.loaders, "cache", None)
-    return cache
