@@ -31,6 +31,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LOOP_TURNS_A_TICK: Final = round(TICK_SECONDS / 0.1)
 _LOOK_SECONDS: Final = 0.02
 _ENDED_BY_SIGNAL: Final = 128
+_MESSAGE_BYTES: Final = 1024 * 1024
 
 
 class DrainingServer(uvicorn.Server):
@@ -76,6 +77,7 @@ class DrainingServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,  # the authenticator knows whom to believe
                 timeout_graceful_shutdown=max(1, round(settings.shutdown_grace)),
+                ws_max_size=_largest_message(gateway),
             )
         )
 
@@ -162,3 +164,10 @@ class DrainingServer(uvicorn.Server):
         if self.should_exit:
             os._exit(_ENDED_BY_SIGNAL + sig)
         super().handle_exit(sig, frame)
+
+
+def _largest_message(gateway: Gateway) -> int:
+    """Return how large a WebSocket message may be; each route looks at its own."""
+    sockets = (route.websocket for route in gateway.settings.routes)
+    sizes = (socket.max_frame_bytes for socket in sockets if socket is not None)
+    return max(sizes, default=_MESSAGE_BYTES)
