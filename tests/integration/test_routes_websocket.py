@@ -226,7 +226,8 @@ def test_a_connection_in_which_nothing_is_said_ends(url: str, echo: EchoServer):
 
 
 def test_a_client_that_does_not_read_slows_the_service(url: str, echo: EchoServer):
-    with connect(f"{url}/ws/a", max_queue=1, close_timeout=0.5) as socket:
+    options: dict[str, Any] = {"max_queue": 1, "close_timeout": 0.5}
+    with connect(f"{url}/ws/a", compression=None, **options) as socket:
         socket.send("flood")
         wait_for(lambda: echo.sent > 8)
         time.sleep(0.5)
