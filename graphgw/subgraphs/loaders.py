@@ -34,7 +34,15 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.types import JSONObject
 
-__all__ = ["FORWARDED", "Loader", "RequestLoaders", "RowCache", "as_loader", "loader"]
+__all__ = [
+    "FORWARDED",
+    "Loader",
+    "RequestLoaders",
+    "RowCache",
+    "as_loader",
+    "cache_of",
+    "loader",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -296,6 +304,14 @@ class RequestLoaders:
             )
 
         return BatchLoader(load, loader.max_batch, peek)
+
+
+def cache_of(context: RequestContext) -> RowCache | None:
+    """Return what keeps rows for a request; nothing does once a mutation has run."""
+    if not context.has_loaders:
+        return None
+    cache: RowCache | None = getattr(context.loaders, "cache", None)
+    return cache
 
 
 def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:
