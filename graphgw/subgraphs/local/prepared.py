@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from contextlib import aclosing
 from itertools import chain
-from types import NoneType
+from types import CoroutineType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError
-from graphgw.subgraphs.local.columns import group, scatter, together
+from graphgw.subgraphs.local.columns import group, is_hole, scatter, together
 from graphgw.subgraphs.local.count_calls import count_calls
 from graphgw.subgraphs.local.expected_rows import expected_rows
 from graphgw.subgraphs.local.failures import Failures
 from graphgw.subgraphs.local.print_program import print_program
-from graphgw.subgraphs.local.program import MethodCall, ResolvedCall
+from graphgw.subgraphs.local.program import MethodCall, ObjectProgram, ResolvedCall
 from graphgw.subgraphs.local.readers import Readers
 from graphgw.subgraphs.local.run import Run
 from graphgw.subgraphs.local.settle import Settlement
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from graphgw.context import RequestContext
-    from graphgw.subgraphs.local.program import EntityProgram, ObjectProgram
+    from graphgw.subgraphs.local.program import EntityProgram
     from graphgw.subgraphs.local.schema import LocalSchema
     from graphgw.types import JSONObject
 
@@ -41,6 +41,7 @@ class PreparedQuery:
         self.calls = count_calls(program)
         self._expected = tuple(expected_rows(program, schema, [NoneType]))
         self._readers = Readers(self._expected)
+        self._only = _only_call(program)
 
     async def run(
         self,
@@ -51,7 +52,21 @@ class PreparedQuery:
         """Fetch once; failures become errors of their fields."""
         del representations
         run = Run(self._schema, self._readers, context, variables)
-        return _settled(run, await run.root(self._program), self._program)
+        if self._only is None:
+            return _settled(run, await run.root(self._program), self._program)
+        key, source, child = self._only
+        value: Any
+        try:
+            value = source.function(context, **source.arguments.evaluate(variables))
+            if value.__class__ is CoroutineType or inspect.isawaitable(value):
+                value = await value
+            if child is not None and not is_hole(value):
+                made = self._readers.of(child, value.__class__).at_once([value])
+                if made is not None:
+                    return FetchResult({key: made[0]})
+        except Exception as error:  # noqa: BLE001 - the field's value, told below
+            value = error
+        return _settled(run, await run.event(self._program, value), self._program)
 
     def code(self) -> str:
         """Return the program and its generated functions as text."""
@@ -176,6 +191,21 @@ class PreparedEntities:
             print_program(program, self._expected[name], self._readers)
             for name, program in self._programs.items()
         )
+
+
+def _only_call(
+    program: ObjectProgram,
+) -> tuple[str, ResolvedCall, ObjectProgram | None] | None:
+    """Return the key, source and plain object of a root field that stands alone."""
+    if len(program.fields) != 1:
+        return None
+    (field,) = program.fields
+    if not isinstance(field.source, ResolvedCall):
+        return None
+    child = field.child
+    if field.is_deep or not isinstance(child, ObjectProgram):
+        child = None
+    return field.response_key, field.source, child
 
 
 def _settled(run: Run, data: Any, program: ObjectProgram) -> FetchResult:

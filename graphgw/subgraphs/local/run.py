@@ -252,13 +252,7 @@ class Run:
         row_class = classes.pop()
         if has_holes((row_class,)):
             return None
-        reader = self.readers.of(child, row_class)
-        try:
-            if reader.whole is not None:
-                return reader.whole(values)
-            return None if child.columns else reader.assemble(values, ())
-        except Exception:  # noqa: BLE001 - found out field by field
-            return None
+        return self.readers.of(child, row_class).at_once(values)
 
     async def _complete(
         self, field: FieldProgram, values: list[Any], depth: int, *, is_known: bool
