@@ -122,17 +122,22 @@ class _Filter:
     def run(self) -> None:
         for name, node in self._types.items():
             self._start(name, node)
-        size = -1
-        while size != len(self._hidden) + len(self._hidden_types):
-            size = len(self._hidden) + len(self._hidden_types)
+        is_settled = False
+        while not is_settled:
+            before = self._progress()
             for name, node in self._visible():
                 self._obey_interfaces(name, node)
             for name, node in self._visible():
                 self._drop_references(name, node)
             for name, node in self._visible():
                 self._drop_emptied(name, node)
+            is_settled = before == self._progress()
         for name, node in self._visible():
             self._check_defaults(name, node)
+
+    def _progress(self) -> tuple[int, ...]:
+        """Return how much is decided; more with every change."""
+        return len(self._hidden_types), len(self._hidden), len(self._needed)
 
     def result(self, roots: tuple[str, ...], used: frozenset[str]) -> FilteredElements:
         query = roots[0]
@@ -172,8 +177,9 @@ class _Filter:
         if isinstance(node, UnionTypeDefinitionNode):
             is_shown = not self._include or self._is_included(name)
         else:
-            reasons = {self._hidden.get(c) for c, _ in _members(name, node)}
-            is_shown = not demands or reasons != {"untagged"}
+            is_shown = not demands or any(
+                self._is_included(c) for c, _ in _members(name, node)
+            )
         if not is_shown:
             self._hidden_types[name] = "untagged"
         for coordinate, field in _members(name, node):

@@ -386,3 +386,27 @@ def test_tags_that_stand_nowhere_are_found():
     contract = ContractFilter(include=("m", "mobil"), exclude=("intern",))
 
     assert find_unknown_tags(supergraph, contract) == ("mobil", "intern")
+
+
+def test_what_is_decided_late_is_followed_to_its_end():
+    text = show(
+        """
+        type Query @tag(name: "m") { user: User count: Int things: [Thing] }
+        interface Thing @tag(name: "m") { name: String }
+        type User { id: ID @tag(name: "x") kind: Int }
+        type Box implements Thing { name: String any: Any @tag(name: "m") }
+        union Any @tag(name: "m") = Box
+        """,
+        include=("m",),
+        exclude=("x",),
+    )
+
+    assert is_like(
+        text,
+        """
+        type Query { count: Int things: [Thing] }
+        interface Thing { name: String }
+        type Box implements Thing { name: String any: Any }
+        union Any = Box
+        """,
+    )
