@@ -96,12 +96,15 @@ class HTTP2Peer:
     scripts: tuple[Script, ...]
     tls: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
+    port: int = 0
     connections: int = 0
     errors: list[Exception] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        self.server = await asyncio.start_server(self.serve, self.host, 0, ssl=self.tls)
+        self.server = await asyncio.start_server(
+            self.serve, self.host, self.port, ssl=self.tls
+        )
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 

@@ -5,6 +5,7 @@ See https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -69,6 +70,7 @@ _OF_RESETS: Final = {
     frames.INADEQUATE_SECURITY: "PERMISSION_DENIED",
 }
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_GRPC: Final = re.compile(r"application/grpc(?:$|[+; ])", re.IGNORECASE)
 _DETAILS: Final = "grpc-status-details-bin"
 
 
@@ -119,7 +121,7 @@ def read_head(fields: Iterable[Field]) -> Head | None:
             return None
         else:
             values.setdefault(name.decode("latin-1"), value.decode("latin-1"))
-    is_grpc = values.get("content-type", "").startswith("application/grpc")
+    is_grpc = _GRPC.match(values.get("content-type", "")) is not None
     encoding = values.get("grpc-encoding", "").replace("identity", "")
     status = _read_status(values.get("grpc-status"))
     return Head(

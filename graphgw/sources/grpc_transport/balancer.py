@@ -198,9 +198,11 @@ class Balancer:
 
     def _open_more(self, since: int) -> None:
         """Begin what can bring a connection, but for what failed ``since`` then."""
-        if not self._endpoints and self._last_unknown <= since:
+        is_old = not self._endpoints or self._loop.time() >= self._known_until
+        if is_old and self._last_unknown <= since:
             self._look_up()
-        self._open_missing(since)
+        if self._ready or not self._is_looking_up:
+            self._open_missing(since)
         if self._tasks or not self._ready:
             return
         # All streams are taken: one more connection, where there are fewest.
@@ -289,6 +291,8 @@ class Balancer:
             self._failure = failure
             self._failures += 1
             endpoint.note_failure(self._failures, self._loop.time())
+            # Maybe it has moved.
+            self._known_until = 0.0
         else:
             endpoint.note_success()
             self._add(endpoint, connection)

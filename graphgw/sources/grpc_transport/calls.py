@@ -67,7 +67,6 @@ class Calls:
     __slots__ = (
         "_decoder",
         "_heads",
-        "_heads_changes",
         "_loop",
         "_most_bytes",
         "_next_id",
@@ -100,7 +99,6 @@ class Calls:
         self._loop = asyncio.get_running_loop()
         self._decoder = Decoder(settings.max_header_bytes)
         self._heads: dict[bytes, Head] = {}
-        self._heads_changes = 0
         self.open_block: tuple[int, int, bytearray] | None = None
         self._next_id = 1
         self._received = 0
@@ -235,9 +233,14 @@ class Calls:
             self._refuse(call, code, error)
 
     def _read_part(self, flags: int, stream_id: int, payload: bytes) -> None:
+        size = len(payload)
         if flags & frames.PADDED:
             payload = frames.strip_padding(payload)
         call = self._find(stream_id)
+        if call is not None and size > len(payload):
+            # Windows have room for messages only.
+            more = frames.encode_window_update(stream_id, size - len(payload))
+            self._sender.write(more)
         if call is None or not payload:
             self._patience.lose()
         if call is None:
@@ -262,7 +265,12 @@ class Calls:
         is_last = bool(flags & frames.END_STREAM)
         head = self._heads.get(block)
         if head is None:
+            changes = self._decoder.changes
             fields = self._decoder.decode(block)
+            is_same = self._decoder.changes == changes
+            if not is_same:
+                # Equal blocks may mean something else from now on.
+                self._heads.clear()
             if fields is None:
                 if call is not None:
                     limit = self._settings.max_header_bytes
@@ -270,7 +278,8 @@ class Calls:
                     self._refuse(call, frames.CANCEL, large)
                 return
             head = read_head(fields)
-            self._keep_head(block, head)
+            if head is not None and is_same:
+                self._keep_head(block, head)
         if call is None:
             self._patience.lose()
         elif head is None or (not is_last if call.head else not head.http_status):
@@ -283,13 +292,9 @@ class Calls:
             if is_last:
                 self._finish(call, call.head, head)
 
-    def _keep_head(self, block: bytes, head: Head | None) -> None:
-        """Remember what a block means, as long as the decoder's table is the same."""
-        changes = self._decoder.changes
-        if changes != self._heads_changes:
-            self._heads_changes = changes
-            self._heads.clear()
-        elif head is not None and len(block) <= _KEPT_HEAD_BYTES:
+    def _keep_head(self, block: bytes, head: Head) -> None:
+        """Remember what a block means that says the same the next time."""
+        if len(block) <= _KEPT_HEAD_BYTES:
             if len(self._heads) >= _KEPT_HEADS:
                 self._heads.clear()
             self._heads[block] = head

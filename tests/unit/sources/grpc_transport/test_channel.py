@@ -252,6 +252,54 @@ async def test_new_addresses_of_a_name_are_used_and_old_ones_left(
     assert first.connections == 2
 
 
+async def test_a_service_that_moved_while_nobody_called_is_found(
+    open_peer, open_channel, ask
+):
+    old = await open_peer(serve, host="127.0.0.2")
+    new = await open_peer(serve, host="127.0.0.3", port=old.port)
+    names = Names("127.0.0.2")
+    channel = open_channel(addresses=(f"order.test:{old.port}",), resolver=names)
+    await ask(channel)
+    balancer = channel._balancer
+    names.addresses = ("127.0.0.3",)
+    balancer._known_until = 0.0
+    for connection in tuple(balancer._ready):
+        connection.retire()
+    await until(lambda: not balancer.size)
+    old.server.close()
+
+    assert await ask(channel) == b"ok"
+    assert new.connections == 1
+
+
+async def test_a_name_is_asked_for_again_when_no_address_answers(
+    open_peer, open_channel, ask
+):
+    peer = await open_peer(serve)
+    names = Names("127.0.0.9")
+    channel = open_channel(addresses=(f"order.test:{peer.port}",), resolver=names)
+    with pytest.raises(SourceUnreachableError):
+        await ask(channel)
+    names.addresses = ("127.0.0.1",)
+
+    assert await ask(channel) == b"ok"
+
+
+async def test_addresses_serve_on_while_their_name_is_not_known(
+    open_peer, open_channel, ask
+):
+    peer = await open_peer(serve)
+    names = Names("127.0.0.1")
+    channel = open_channel(addresses=(f"order.test:{peer.port}",), resolver=names)
+    await ask(channel)
+    names.addresses = ()
+    channel._balancer._known_until = 0.0
+    for connection in tuple(channel._balancer._ready):
+        connection.retire()
+
+    assert await ask(channel) == b"ok"
+
+
 async def test_a_name_that_nobody_knows_is_unreachable(open_channel, ask):
     channel = open_channel(addresses=("order.test:1",), resolver=Names())
 

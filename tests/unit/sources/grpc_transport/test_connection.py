@@ -312,6 +312,80 @@ async def test_padding_priorities_and_continued_heads_are_read(
     assert await ask(open_channel(await open_peer(script))) == b"padded"
 
 
+async def test_padding_takes_no_room_from_messages(open_peer, open_channel, ask):
+    async def script(peer):
+        await peer.greet()
+        stream_id, _ = await peer.read_call()
+        peer.headers(stream_id, HEAD)
+        peer.frame(frames.DATA, frames.PADDED, stream_id, b"\x64" + bytes(100))
+        opened = 0
+        while opened < 101:
+            frame = await peer.read(frames.WINDOW_UPDATE)
+            if frame.stream_id == stream_id:
+                opened += int.from_bytes(frame.payload, "big")
+        assert opened == 101
+        peer.data(stream_id, as_message(b"ok"))
+        peer.headers(stream_id, WELL, ends=True)
+
+    assert await ask(open_channel(await open_peer(script))) == b"ok"
+
+
+async def test_a_block_that_means_something_new_is_read_anew(
+    open_peer, open_channel, ask
+):
+    async def script(peer):
+        await peer.greet()
+        # The newest entry of the table is the status; it is another one at last.
+        head_block = b"\x88\x0f\x10\x10application/grpc"
+        for inserted in (b"\x40\x0bgrpc-status\x010", b"", b"large", b""):
+            stream_id, _ = await peer.read_call()
+            if inserted == b"large":
+                block = b"\x88\x00\x01x\x7f\x81\x1f" + b"v" * 4096
+                block += b"\x40\x0bgrpc-status\x015"
+                peer.frame(frames.HEADERS, frames.END_HEADERS, stream_id, block)
+                continue
+            peer.frame(frames.HEADERS, frames.END_HEADERS, stream_id, head_block)
+            peer.data(stream_id, as_message(b"ok"))
+            flags = frames.END_HEADERS | frames.END_STREAM
+            peer.frame(frames.HEADERS, flags, stream_id, inserted or b"\xbe")
+
+    channel = open_channel(await open_peer(script), max_header_bytes=4096)
+
+    assert [await ask(channel), await ask(channel)] == [b"ok", b"ok"]
+    with pytest.raises(SourceAnswerTooLargeError):
+        await ask(channel)
+    with pytest.raises(SourceError, match="NOT_FOUND"):
+        await ask(channel)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_grpc"),
+    [
+        ("application/grpc", True),
+        ("application/grpc+proto", True),
+        ("application/grpc; charset=utf-8", True),
+        ("Application/GRPC", True),
+        ("application/grpc-web", False),
+        ("application/json", False),
+    ],
+)
+async def test_only_grpc_is_an_answer(kind, is_grpc, open_peer, open_channel, ask):
+    script = answering(
+        lambda peer, stream: peer.headers(
+            stream, ((":status", "200"), ("content-type", kind))
+        ),
+        lambda peer, stream: peer.data(stream, as_message(b"ok")),
+        lambda peer, stream: peer.headers(stream, WELL, ends=True),
+    )
+    channel = open_channel(await open_peer(script))
+
+    if is_grpc:
+        assert await ask(channel) == b"ok"
+    else:
+        with pytest.raises(SourceBadAnswerError):
+            await ask(channel)
+
+
 async def test_an_answer_that_comes_byte_by_byte_is_read(open_peer, open_channel, ask):
     async def script(peer):
         await peer.greet()
