@@ -12,6 +12,7 @@ from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
 from graphgw.proxy.websocket import WebSocketHandler
+from graphgw.routes.cached import RouteCaching
 from graphgw.routes.changes import Changes
 from graphgw.routes.headers import ForwardRules
 from graphgw.routes.match import RouteTable, place_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from graphgw.config.settings import Settings
     from graphgw.resources import Resources
-    from graphgw.routes.exchange import RouteHandler
+    from graphgw.routes.exchange import Exchange, RouteHandler
     from graphgw.routes.settings import RouteSettings
     from graphgw.snapshot import Snapshot
     from graphgw.sources.http_service import HTTPService
@@ -38,7 +39,21 @@ class OpenRoute:
     policy: RoutePolicy
     changes: Changes
     socket: WebSocketHandler | None = None
+    caching: RouteCaching | None = None
     places: Places | None = None
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer a request that may be answered."""
+        if self.caching is not None:
+            await self.caching.handle(exchange, self._handle)
+        else:
+            await self._handle(exchange)
+
+    async def _handle(self, exchange: Exchange) -> None:
+        if self.changes.is_empty:
+            await self.handler.handle(exchange)
+        else:
+            await self.changes.handle(exchange, self.handler)
 
 
 Routes: TypeAlias = RouteTable[OpenRoute]
@@ -121,6 +136,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
             handler = await opener(route, parts)
             changes = _open_changes(route)
             socket = _open_socket(route, parts)
+            caching = _open_cache(route, parts)
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -135,7 +151,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
         opened.append(
             (
                 place_of(route),
-                OpenRoute(route, handler, policy, changes, socket, places),
+                OpenRoute(route, handler, policy, changes, socket, caching, places),
             )
         )
     table = RouteTable(opened)
@@ -143,6 +159,14 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
     if problems:
         raise ConfigurationError(problems)
     return table
+
+
+def _open_cache(route: RouteSettings, parts: RouteParts) -> RouteCaching | None:
+    if route.cache is None or not parts.settings.policies.cache.is_enabled:
+        return None
+    credentials = {"authorization", parts.settings.auth.api_keys.header.lower()}
+    store = parts.resources.store
+    return RouteCaching(route, route.cache, store, frozenset(credentials))
 
 
 def _open_changes(route: RouteSettings) -> Changes:

@@ -187,6 +187,8 @@ class ServiceHandler:
         headers = forward_answer(
             answer.headers, answer.status, set_cookie=self._rules.set_cookie
         )
+        if any(name == b"set-cookie" for name, _ in answer.headers):
+            exchange.may_keep = False
         whole = None if exchange.method == "HEAD" else answer.take_whole()
         if whole is not None:
             kept = [pair for pair in headers if pair[0] != b"content-length"]

@@ -116,7 +116,8 @@ class Exchange:
     ``head`` is replaced by whoever changes the request, ``responder`` by whoever
     changes the answer. ``context`` has the principal, deadline, request id, observer
     and connections. ``outgoing`` makes the headers (or metadata) that a backend is sent
-    of those that may go on to it: every handler that calls one must ask it.
+    of those that may go on to it: every handler that calls one must ask it. A handler
+    whose answer is for one client alone says so with ``may_keep``.
     """
 
     __slots__ = (
@@ -124,6 +125,7 @@ class Exchange:
         "_reader",
         "context",
         "head",
+        "may_keep",
         "outgoing",
         "responder",
         "route",
@@ -142,6 +144,7 @@ class Exchange:
         self.context = context
         self.responder = responder
         self.outgoing: Outgoing = _unchanged
+        self.may_keep = True
         self._reader = reader
         self._body: bytes | None = None
 

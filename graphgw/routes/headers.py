@@ -48,6 +48,17 @@ _FORWARDED: Final = frozenset(
         b"x-real-ip",
     )
 )
+_OVERRIDES: Final = frozenset(
+    (
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-original-url",
+        b"x-rewrite-url",
+    )
+)
+"""Headers by which some servers take a request for another than was decided on."""
+
 _NEVER_NAMED: Final = frozenset(
     (b"authorization", b"cookie", b"host", b"content-length", b"content-type")
 )
@@ -101,7 +112,8 @@ class ForwardRules:
     @property
     def dropped(self) -> frozenset[bytes]:
         """The names that never go on."""
-        names = _HOP_BY_HOP | _OF_MESSAGE | _FORWARDED | _IDENTITY | self.identity
+        names = _HOP_BY_HOP | _OF_MESSAGE | _FORWARDED | _OVERRIDES
+        names |= _IDENTITY | self.identity
         if not self.cookies:
             names |= {b"cookie"}
         return names if self.authorization else names | self.credentials

@@ -222,7 +222,7 @@ class _Call:
             places.enter()
         try:
             if total is None:
-                await _handle(route, exchange)
+                await route.handle(exchange)
             else:
                 await self._within(total, exchange, responder)
         finally:
@@ -235,7 +235,7 @@ class _Call:
         """Let the whole exchange take no longer than the route allows."""
         try:
             async with asyncio.timeout(seconds):
-                await _handle(self._route, exchange)
+                await self._route.handle(exchange)
         except TimeoutError as error:
             message = "the answer took too long"
             kind = AnswerBrokenError if responder.is_started else DeadlineExceededError
@@ -271,13 +271,6 @@ class _Call:
                 self._head.peer if principal is None else principal.ip,
             )
         )
-
-
-async def _handle(route: OpenRoute, exchange: Exchange) -> None:
-    if route.changes.is_empty:
-        await route.handler.handle(exchange)
-    else:
-        await route.changes.handle(exchange, route.handler)
 
 
 def _allow(

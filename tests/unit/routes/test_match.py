@@ -226,4 +226,3 @@ def test_a_path_has_one_form(raw: str, path: str):
 def test_an_ambiguous_path_is_refused(raw: str):
     with pytest.raises(BadRequestError):
         normalize_path(raw)
-
