@@ -13,18 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from graphql import (
-    EnumValueNode,
     InputObjectTypeDefinitionNode,
     InterfaceTypeDefinitionNode,
-    ListValueNode,
     NonNullTypeNode,
     ObjectTypeDefinitionNode,
-    ObjectValueNode,
     UnionTypeDefinitionNode,
 )
 
 from graphgw.errors import Problem
 from graphgw.federation.api_schema import named_type
+from graphgw.federation.contract_elements import (
+    arguments_of,
+    field_of,
+    find_hidden_default,
+    members_of,
+    owner_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -155,8 +159,10 @@ class _Filter:
             if not self._include:
                 mend = f'exclude less of "{query}"'
             problems.insert(0, Problem(message, query, mend))
-        members = (c for c in self._hidden if _owner(c) not in self._hidden_types)
-        within = {c for c in members if _field(c) == c or _field(c) not in self._hidden}
+        members = (c for c in self._hidden if owner_of(c) not in self._hidden_types)
+        within = {
+            c for c in members if field_of(c) == c or field_of(c) not in self._hidden
+        }
         return FilteredElements(
             frozenset((*self._hidden_types, *within)), tuple(problems)
         )
@@ -169,7 +175,7 @@ class _Filter:
             return
         is_field = isinstance(node, _COMPOSITE)
         demands = bool(self._include) and is_field and not self._is_included(name)
-        for coordinate, _ in _members(name, node):
+        for coordinate, _ in members_of(name, node):
             if self._is_excluded(coordinate):
                 self._hidden[coordinate] = "excluded"
             elif demands and not self._is_included(coordinate):
@@ -178,12 +184,12 @@ class _Filter:
             is_shown = not self._include or self._is_included(name)
         else:
             is_shown = not demands or any(
-                self._is_included(c) for c, _ in _members(name, node)
+                self._is_included(c) for c, _ in members_of(name, node)
             )
         if not is_shown:
             self._hidden_types[name] = "untagged"
-        for coordinate, field in _members(name, node):
-            for inner, argument in _arguments(coordinate, field):
+        for coordinate, field in members_of(name, node):
+            for inner, argument in arguments_of(coordinate, field):
                 if self._is_excluded(inner):
                     self._hidden[inner] = "excluded"
                     self._check_required(name, inner, argument)
@@ -206,7 +212,7 @@ class _Filter:
                 yield name, node
 
     def _visible_members(self, name: str, node: Any) -> Iterator[tuple[str, Any]]:
-        for coordinate, member in _members(name, node):
+        for coordinate, member in members_of(name, node):
             if coordinate not in self._hidden:
                 yield coordinate, member
 
@@ -241,7 +247,7 @@ class _Filter:
                 if isinstance(node, InputObjectTypeDefinitionNode):
                     self._check_required(name, coordinate, member)
                 continue
-            for inner, argument in _arguments(coordinate, member):
+            for inner, argument in arguments_of(coordinate, member):
                 if inner not in self._hidden and (
                     named_type(argument.type) in self._hidden_types
                 ):
@@ -273,7 +279,7 @@ class _Filter:
             members = [reference.name.value for reference in node.types or ()]
             is_empty = all(member in self._hidden_types for member in members)
         else:
-            members = [coordinate for coordinate, _ in _members(name, node)]
+            members = [coordinate for coordinate, _ in members_of(name, node)]
             is_empty = bool(members) and all(c in self._hidden for c in members)
         if isinstance(node, InterfaceTypeDefinitionNode):
             implementations = self._implementations.get(name, ())
@@ -291,7 +297,7 @@ class _Filter:
         self._problems.setdefault(Problem(message, where, mend), owner)
 
     def _check_required(self, owner: str, coordinate: str, node: Any) -> None:
-        if _field(coordinate) != coordinate and _field(coordinate) in self._hidden:
+        if field_of(coordinate) != coordinate and field_of(coordinate) in self._hidden:
             return
         if isinstance(node.type, NonNullTypeNode) and node.default_value is None:
             message = "it is required, and cannot be hidden alone"
@@ -299,39 +305,20 @@ class _Filter:
 
     def _check_defaults(self, name: str, node: Any) -> None:
         for coordinate, member in self._visible_members(name, node):
-            for inner, argument in _arguments(coordinate, member):
+            for inner, argument in arguments_of(coordinate, member):
                 if inner not in self._hidden:
                     self._check_default(name, inner, argument)
             if getattr(member, "default_value", None) is not None:
                 self._check_default(name, coordinate, member)
 
     def _check_default(self, owner: str, coordinate: str, node: Any) -> None:
-        found = self._hidden_in(node.default_value, named_type(node.type))
+        named = named_type(node.type)
+        found = find_hidden_default(
+            node.default_value, named, self._types, self._hidden
+        )
         if found is not None:
             message = f'its default value uses "{found}", which is hidden'
             self._report(owner, message, coordinate, "hide it too")
-
-    def _hidden_in(self, value: Any, type_name: str) -> str | None:
-        """Return the coordinate of something hidden that a default value names."""
-        if isinstance(value, EnumValueNode):
-            coordinate = f"{type_name}.{value.value}"
-            return coordinate if coordinate in self._hidden else None
-        if isinstance(value, ListValueNode):
-            inner = (self._hidden_in(item, type_name) for item in value.values)
-            return next(filter(None, inner), None)
-        if not isinstance(value, ObjectValueNode):
-            return None
-        members = dict(_members(type_name, self._types[type_name]))
-        for given in value.fields:
-            coordinate = f"{type_name}.{given.name.value}"
-            if coordinate in self._hidden:
-                return coordinate
-            member = members.get(coordinate)
-            if member is not None:
-                found = self._hidden_in(given.value, named_type(member.type))
-                if found is not None:
-                    return found
-        return None
 
     def _reach(self, roots: tuple[str, ...], used: frozenset[str]) -> set[str]:
         """Return the types that are shown and that something leads to."""
@@ -353,31 +340,10 @@ class _Filter:
                 pending += (target, *self._implementations.get(target, ()))
                 pending += (
                     named_type(argument.type)
-                    for inner, argument in _arguments(coordinate, member)
+                    for inner, argument in arguments_of(coordinate, member)
                     if inner not in self._hidden
                 )
         return reached
-
-
-def _members(name: str, node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the fields, input fields or values of a type with their coordinates."""
-    for attribute in ("fields", "values"):
-        for member in getattr(node, attribute, None) or ():
-            yield f"{name}.{member.name.value}", member
-
-
-def _arguments(coordinate: str, field: Any) -> Iterator[tuple[str, Any]]:
-    for argument in getattr(field, "arguments", None) or ():
-        yield f"{coordinate}({argument.name.value}:)", argument
-
-
-def _owner(coordinate: str) -> str:
-    return coordinate.partition(".")[0]
-
-
-def _field(coordinate: str) -> str:
-    """Return the coordinate of the field that an argument belongs to."""
-    return coordinate.partition("(")[0]
 
 
 def _texts(tags: frozenset[str]) -> str:

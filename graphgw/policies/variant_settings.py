@@ -25,6 +25,7 @@ __all__ = [
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_.~/-]*")
+_RESERVED: Final = re.compile(r"/|/health|/metrics|/cache/invalidate|/graphiql(/.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,9 @@ def _check_variant(variant: VariantSettings, where: str) -> Iterator[Problem]:
     elif not _PATH.fullmatch(variant.graphql_path):
         mend = f"write it as /{variant.name}/graphql"
         yield Problem('must be a path that starts with "/"', f"{where}.path", mend)
+    elif _RESERVED.fullmatch(variant.graphql_path):
+        mend = f"write it as /{variant.name}/graphql"
+        yield Problem("is a path of the gateway itself", f"{where}.path", mend)
     for name in ("deprecated", "sunset"):
         text = getattr(variant, name)
         if text is not None:

@@ -63,6 +63,12 @@ def test_dates_may_be_written_without_quotes():
             id="path",
         ),
         pytest.param(
+            "a: {path: /metrics}",
+            "variants.a.path",
+            "is a path of the gateway itself",
+            id="reserved-path",
+        ),
+        pytest.param(
             "a: {sunset: soon}",
             "variants.a.sunset",
             '"soon" is not a date such as 2027-01-31',

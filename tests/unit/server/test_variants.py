@@ -346,11 +346,11 @@ async def test_the_log_and_the_metrics_name_the_variant(tmp_path):
     metrics = MetricsObserver()
     log = tmp_path / "log"
     with log.open("w") as file:
-        observers = [metrics, LogObserver(file=file)]
-        async with gateway_of(observers) as gateway:
+        logs = LogObserver(file=file)
+        async with gateway_of([metrics, logs]) as gateway:
             await gateway.execute("{ name }", variant="small")
             await gateway.execute("{ name }")
-            await asyncio.sleep(0)
+        logs.flush()
 
     lines = [line for line in log.read_text().splitlines() if '"operation"' in line]
     assert ['"variant":"small"' in line for line in lines] == [True, False]
