@@ -309,3 +309,35 @@ def test_reads_that_come_and_go_in_any_order_get_what_they_asked_for(seed, steps
         assert world.flights.under_way == {}
 
     asyncio.run(play())
+
+
+async def test_those_out_of_time_leave_one_after_the_other():
+    flights, gate = Flights("user"), Gate()
+    first = start(flights, gate)[0]
+    await turn()
+    seconds = [0.3, 0.05, 0.15]
+    others = [start(flights, gate, seconds=each)[0] for each in seconds]
+    order = []
+    for each, read in zip(seconds, others, strict=True):
+        read.add_done_callback(lambda _, each=each: order.append(each))
+
+    errors = await asyncio.gather(*others, return_exceptions=True)
+
+    assert {type(error) for error in errors} == {SourceTimeoutError}
+    assert order == sorted(seconds)
+    gate.opened.set()
+    assert await first == "answer"
+    assert (gate.calls, gate.cancelled) == (1, 0)
+
+
+async def test_a_shared_call_leaves_no_timer_behind():
+    flights, gate = Flights("user"), Gate()
+    reads = [*start(flights, gate), *start(flights, gate, seconds=60.0)]
+    await turn()
+    flight = flights.find("k")
+    assert flight is not None
+
+    gate.opened.set()
+    await asyncio.gather(*reads)
+
+    assert flight._alarm is None

@@ -174,7 +174,8 @@ async def test_every_fault_has_its_error(
     path, error, attempts, may_share, backend, open_service, make_context, observer
 ):
     service = await open_service()
-    context = make_context(seconds=0.3, observer=observer)
+    seconds = 0.3 if error is SourceTimeoutError else 5.0
+    context = make_context(seconds=seconds, observer=observer)
     context.may_share = may_share
 
     with pytest.raises(error) as caught:
@@ -365,6 +366,22 @@ async def test_equal_reads_are_one_call_and_each_has_rows_of_its_own(
     assert backend.stats.requests == 1
     assert statuses(observer) == [("200", 1)]
     assert service.guard.places.in_flight == 0
+
+
+async def test_a_read_that_nobody_joins_makes_no_task(open_service, make_context):
+    service = await open_service()
+    loop, made = asyncio.get_running_loop(), []
+
+    def make_task(loop, coroutine, **options):
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(make_task)
+    answer = await service.get("/ok", make_context())
+    loop.set_task_factory(None)
+
+    assert answer == ANSWER
+    assert not [task for task in made if "Flight" in task.__qualname__]
 
 
 async def test_the_call_goes_on_without_the_one_that_began_it(
