@@ -74,7 +74,9 @@ class RequestContext:
     Resolvers receive it as an argument and pass it on to sources. A shared batch
     function receives one without principal; asking that one for it raises.
     ``may_share`` says whether its reads may be those of other requests too; it is
-    off from the first mutation on.
+    off from the first mutation on. ``noted_ages`` takes what services say of how long
+    their answers may be kept, each a ``cache-control`` and an ``age``, where somebody
+    wants to know.
     """
 
     __slots__ = (
@@ -86,6 +88,7 @@ class RequestContext:
         "deadline",
         "headers",
         "may_share",
+        "noted_ages",
         "observer",
         "request_id",
         "stale",
@@ -109,6 +112,7 @@ class RequestContext:
         self.request_id = request_id
         self.client = client or UNKNOWN_CLIENT
         self.may_share = True
+        self.noted_ages: list[tuple[str, str | None]] | None = None
         self.stale: tuple[str, ...] = ()
         self._principal = principal
         self._sources = sources
@@ -158,6 +162,9 @@ class RequestContext:
 
     def with_loaders(self, loaders: Loaders) -> RequestContext:
         """Return the same context with other loaders."""
+        return self._copy(loaders)
+
+    def _copy(self, loaders: Loaders | None = None) -> RequestContext:
         context = RequestContext(
             deadline=self.deadline,
             principal=self._principal,
@@ -169,6 +176,12 @@ class RequestContext:
             loaders=loaders,
         )
         context.may_share = self.may_share
+        return context
+
+    def noting_ages(self) -> RequestContext:
+        """Return the same context, which notes what services say of their answers."""
+        context = self.with_loaders(self.loaders) if self.has_loaders else self._copy()
+        context.noted_ages = []
         return context
 
     def without_principal(

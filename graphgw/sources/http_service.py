@@ -129,6 +129,8 @@ class HTTPService:
         key: Hashable | None = None
         if missing is not RAISE:
             read = partial(self._read_json, missing=missing)
+        if context.noted_ages is not None:
+            read = partial(_note_age, context.noted_ages, read)
         if context.may_share:
             is_usual = lines is self._fixed_lines and missing is RAISE
             key = target if is_usual else (target, lines, missing is RAISE)
@@ -199,6 +201,9 @@ class HTTPService:
         is_idempotent, key = method in _SAFE_METHODS, None
         if is_idempotent and context.may_share:
             key = (method, target, lines, body, missing is RAISE)
+        read: Callable[[HTTPResponse], JSON] = partial(self._read_json, missing=missing)
+        if context.noted_ages is not None:
+            read = partial(_note_age, context.noted_ages, read)
         return await self._caller.call(
             HTTPCall(
                 method,
@@ -211,7 +216,7 @@ class HTTPService:
                 f"{method} {path.partition('?')[0]}",
                 context.observer,
                 context.request_id,
-                partial(self._read_json, missing=missing),
+                read,
                 key,
                 is_idempotent=is_idempotent,
                 is_plain=False,
@@ -319,3 +324,15 @@ class HTTPService:
         if len(built) == len(self._fixed_headers):
             self._fixed_lines = lines
         return tuple(built), lines
+
+
+def _note_age(
+    noted: list[tuple[str, str | None]],
+    read: Callable[[HTTPResponse], JSON],
+    response: HTTPResponse,
+) -> JSON:
+    """Read an answer, and note what it says of how long it may be kept."""
+    control = response.headers.get("cache-control")
+    if control is not None:
+        noted.append((control, response.headers.get("age")))
+    return read(response)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graphgw.errors import GraphGWError, InternalError, SourceBadAnswerError
 from graphgw.sources.headers import select_headers
 from graphgw.subgraphs.coalesce import Coalescer, is_about_content
+from graphgw.subgraphs.told_ages import ToldRows
 from graphgw.telemetry.events import BatchLoaded
 
 if TYPE_CHECKING:
@@ -47,16 +48,21 @@ async def call_loader(
     keys: list[Any],
     context: RequestContext,
     arguments: Mapping[str, Any],
+    *,
+    notes_ages: bool = False,
 ) -> list[Any]:
     """Call the batch function once, and tell the context's observer.
 
     Returns:
-        Rows in key order; a failed key has its exception as value.
+        Rows in key order; a failed key has its exception as value. With
+        ``notes_ages``, ``ToldRows`` where a service said how old they may get.
 
     Raises:
         SourceBadAnswerError: It returned another number of rows.
         Exception: What the function raised.
     """
+    if notes_ages:
+        context = context.noting_ages()
     began = time.perf_counter()
     try:
         rows = await loader.function(keys, context, **arguments)
@@ -69,7 +75,7 @@ async def call_loader(
         raise
     seconds = time.perf_counter() - began
     context.observer.observe(BatchLoaded(loader.name, len(keys), seconds))
-    return rows
+    return ToldRows(rows, tuple(context.noted_ages)) if context.noted_ages else rows
 
 
 class LoaderCall:
@@ -84,6 +90,7 @@ class LoaderCall:
         sharing: Joins the calls of shared loaders with those of other requests.
         frozen: Equal for equal arguments.
         open_loaders: Makes the loaders of a context that several requests share.
+        notes_ages: Whether somebody wants to know how long rows may be kept.
     """
 
     __slots__ = (
@@ -91,6 +98,7 @@ class LoaderCall:
         "_context",
         "_frozen",
         "_loader",
+        "_notes_ages",
         "_open_loaders",
         "_sharing",
     )
@@ -103,6 +111,8 @@ class LoaderCall:
         sharing: LoaderSharing | None,
         frozen: Hashable,
         open_loaders: Callable[[RequestContext], Loaders],
+        *,
+        notes_ages: bool = False,
     ) -> None:
         self._loader = loader
         self._arguments = arguments
@@ -110,17 +120,18 @@ class LoaderCall:
         self._sharing = sharing
         self._frozen = frozen
         self._open_loaders = open_loaders
+        self._notes_ages = notes_ages
 
     async def __call__(self, keys: list[Any]) -> list[Any]:
         """Return rows in key order; each key of a call that failed has its error."""
         loader, context, sharing = self._loader, self._context, self._sharing
         try:
             if not loader.is_shared:
-                return await call_loader(loader, keys, context, self._arguments)
+                return await self._call(keys, context)
             if sharing is None or not context.may_share:
                 return await self.run(keys, context.deadline)
             headers = tuple(sharing.select(context.headers).items())
-            shared = (loader.function, self._frozen, headers)
+            shared = (loader.function, self._frozen, headers, self._notes_ages)
             return await sharing.coalescer.run(shared, self, keys, context.deadline)
         except Exception as error:  # noqa: BLE001 - each key's value, told later
             return [error] * len(keys)
@@ -146,13 +157,19 @@ class LoaderCall:
         shared = context.without_principal(
             headers=headers, deadline=deadline, open_loaders=self._open_loaders
         )
-        return await call_loader(self._loader, items, shared, self._arguments)
+        return await self._call(items, shared)
+
+    async def _call(self, keys: list[Any], context: RequestContext) -> list[Any]:
+        return await call_loader(
+            self._loader, keys, context, self._arguments, notes_ages=self._notes_ages
+        )
 
     async def narrow(
         self, items: list[Any], error: Exception, deadline: Deadline
     ) -> list[Any]:
         """Find the key that spoils the batch: halve it while only one half fails."""
         rows: list[Any] = [error] * len(items)
+        told: list[tuple[str, str | None]] = []
         failed = [(slice(0, len(items)), error)]
         while len(failed) == 1:
             spoiled, error = failed[0]
@@ -171,8 +188,10 @@ class LoaderCall:
                 if isinstance(found, Exception):
                     failed.append((half, found))
                     found = [found] * (half.stop - half.start)
+                elif isinstance(found, ToldRows):
+                    told += found.told
                 rows[half] = found
-        return rows
+        return ToldRows(rows, tuple(told)) if told else rows
 
     async def _try(self, items: list[Any], deadline: Deadline) -> list[Any] | Exception:
         try:
@@ -184,7 +203,10 @@ class LoaderCall:
         self, result: list[Any], parts: Sequence[Sequence[int]]
     ) -> list[list[Any]]:
         """Return the rows of each part."""
-        return [[result[index] for index in part] for part in parts]
+        own = [[result[index] for index in part] for part in parts]
+        if isinstance(result, ToldRows):
+            return [ToldRows(rows, result.told) for rows in own]
+        return own
 
 
 def _check(rows: Any, keys: list[Any], loader: Loader[..., Any]) -> list[Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from graphgw.stores.memory import MemoryStore
 from graphgw.subgraphs.kept_rows import Batch, RowsInMemory, RowsInStore
-from graphgw.subgraphs.row_names import RowNames
+from graphgw.subgraphs.row_names import RowNames, is_for_caller
+from graphgw.subgraphs.told_ages import ToldRows, strictest_age
 from graphgw.telemetry.events import CacheRead
 from graphgw.types import SYSTEM_CLOCK, Clock
 
@@ -141,7 +142,8 @@ class EntityCache:
         )
         if named is None:
             return await fetch(keys)
-        batch = Batch(rule, *named, keys, arguments, loader.is_shared)
+        is_private = is_for_caller(rule, loader, arguments)
+        batch = Batch(rule, *named, keys, arguments, loader.is_shared, is_private)
         read = _Read(batch, *await self.keeper.find(batch))
         limit = rule.max_age + rule.swr
         hits = [k for k in read.kept if k is not None and k[1] < limit]
@@ -225,7 +227,8 @@ class EntityCache:
                 flight = mine[index] = loop.create_future()
                 self._flights[read.name(index)] = flight
         try:
-            rows, limits = _unwrap(await fetch([read.batch.keys[i] for i in indexes]))
+            fetched = await fetch([read.batch.keys[i] for i in indexes])
+            rows, limits = _unwrap(fetched, is_private=read.batch.is_private)
             for index, row in zip(indexes, rows, strict=True):
                 if index in mine:
                     mine[index].set_result(row)
@@ -265,8 +268,11 @@ class EntityCache:
             await self.keeper.keep(read.batch, new, read.marks)
 
 
-def _unwrap(rows: list[Any]) -> tuple[list[Any], dict[int, float]]:
+def _unwrap(rows: list[Any], *, is_private: bool) -> tuple[list[Any], dict[int, float]]:
     """Return the rows, and the limits of those that have one of their own."""
+    if isinstance(rows, ToldRows):
+        limit = strictest_age(rows.told, is_private=is_private)
+        return rows, {} if limit is None else dict.fromkeys(range(len(rows)), limit)
     limits = {i: r.max_age for i, r in enumerate(rows) if r.__class__ is AgedRow}
     if not limits:
         return rows, limits

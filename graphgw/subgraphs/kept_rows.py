@@ -56,7 +56,8 @@ NewRow: TypeAlias = "tuple[int, Any, float]"
 class Batch:
     """Keys that are asked for together, and the names of their rows in a group.
 
-    The rows of a shared batch are read by several requests: nobody changes them.
+    The rows of a shared batch are read by several requests: nobody changes them. Those
+    of a private one are for one caller alone.
     """
 
     rule: CacheRule
@@ -65,6 +66,7 @@ class Batch:
     keys: list[Any]
     arguments: JSONObject
     is_shared: bool
+    is_private: bool
 
     def tags(self, index: int) -> tuple[str, ...] | None:
         """Return the tags of a key's row, ``None`` where one has no value."""

@@ -253,11 +253,12 @@ class RequestLoaders:
         key = (loader.function, frozen, rule)
         batch = self._batches.get(key)
         if batch is None:
-            call = self._call(loader, arguments, frozen)
+            cache = None if rule is None else self._cache
+            call = self._call(loader, arguments, frozen, notes_ages=cache is not None)
             batch = self._batches[key] = (
                 BatchLoader(call, loader.max_batch)
-                if rule is None or self._cache is None
-                else self._through_cache(self._cache, rule, loader, arguments, call)
+                if cache is None
+                else self._through_cache(cache, rule, loader, arguments, call)
             )
         return batch
 
@@ -268,7 +269,12 @@ class RequestLoaders:
         return found
 
     def _call(
-        self, loader: Loader[..., Any], arguments: JSONObject, frozen: Hashable
+        self,
+        loader: Loader[..., Any],
+        arguments: JSONObject,
+        frozen: Hashable,
+        *,
+        notes_ages: bool,
     ) -> BatchFunction:
         sharing = self._sharing
 
@@ -276,7 +282,13 @@ class RequestLoaders:
             return RequestLoaders(context, None, sharing)
 
         return LoaderCall(
-            loader, arguments, self._context, sharing, frozen, open_loaders
+            loader,
+            arguments,
+            self._context,
+            sharing,
+            frozen,
+            open_loaders,
+            notes_ages=notes_ages,
         )
 
     def _through_cache(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.loaders import Loader
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["RowNames", "full_name", "tags_of"]
+__all__ = ["RowNames", "full_name", "is_for_caller", "tags_of"]
 
 _PLAIN_KEY: Final = 64
 _TEXT: Final = {str}
@@ -49,12 +49,8 @@ class RowNames:
         the arguments, headers that the rule names or services are sent, and for
         private rows the caller.
         """
-        is_private = rule.is_private
-        if is_private is None:
-            forwarded = arguments.get(FORWARDED, ())
-            is_private = not loader.is_shared or any(map(tells_identity, forwarded))
         caller: list[str | None] | None = None
-        if is_private:
+        if is_for_caller(rule, loader, arguments):
             caller = _caller(context.principal)
             if caller is None:
                 return None
@@ -91,6 +87,16 @@ class RowNames:
             self._prefixes.clear()
         prefix = self._prefixes[rule, loader.name, function] = f"row:{_digest(parts)}"
         return prefix
+
+
+def is_for_caller(
+    rule: CacheRule, loader: Loader[..., Any], arguments: JSONObject
+) -> bool:
+    """Tell whether rows are kept for each caller alone."""
+    if rule.is_private is not None:
+        return rule.is_private
+    forwarded = arguments.get(FORWARDED, ())
+    return not loader.is_shared or any(map(tells_identity, forwarded))
 
 
 def full_name(group: str, name: Any) -> str:

@@ -19,6 +19,7 @@ from graphgw.subgraphs.cache_rules import CacheRule
 from graphgw.subgraphs.entity_cache import AgedRow
 from graphgw.subgraphs.loaders import Loader
 from graphgw.subgraphs.protocol import FetchError, FetchResult
+from graphgw.subgraphs.told_ages import read_max_age
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,11 +29,9 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.loaders import RowCache
     from graphgw.types import JSON, JSONObject
 
-__all__ = ["KeptEntities", "find_remote_rule", "find_remote_rules", "read_max_age"]
+__all__ = ["KeptEntities", "find_remote_rule", "find_remote_rules"]
 
 _KEY_NAME: Final = re.compile(r"\$key\.(\w+)")
-_MAX_AGE: Final = re.compile(r"(?:^|[,\s])(s-maxage|max-age)\s*=\s*\"?(\d{1,9})")
-_FORBIDS: Final = re.compile(r"(?:^|[,\s])(no-store|no-cache|private)(?:$|[,;=\s])")
 _SORTED: Final = orjson.OPT_SORT_KEYS
 
 
@@ -91,21 +90,6 @@ def find_remote_rule(
         ),
         vary=tuple(sorted({v.lower() for a in given for v in a.get("vary") or ()})),
     )
-
-
-def read_max_age(cache_control: str | None, *, is_private: bool) -> float | None:
-    """Return how long an answer may be kept as its own header says.
-
-    ``None`` where it says nothing; a private answer may be kept for its caller.
-    """
-    if cache_control is None:
-        return None
-    text = cache_control.lower()
-    forbids = set(_FORBIDS.findall(text))
-    if forbids - ({"private"} if is_private else set()):
-        return 0.0
-    ages = {name: float(seconds) for name, seconds in _MAX_AGE.findall(text)}
-    return ages.get("s-maxage", ages.get("max-age"))
 
 
 class KeptEntities:

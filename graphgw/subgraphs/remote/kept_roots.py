@@ -21,7 +21,8 @@ from graphgw.subgraphs.cache_rules import CacheRule
 from graphgw.subgraphs.entity_cache import AgedRow
 from graphgw.subgraphs.loaders import Loader, cache_of
 from graphgw.subgraphs.protocol import FetchError, FetchResult
-from graphgw.subgraphs.remote.kept_entities import find_remote_rule, read_max_age
+from graphgw.subgraphs.remote.kept_entities import find_remote_rule
+from graphgw.subgraphs.told_ages import read_max_age
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

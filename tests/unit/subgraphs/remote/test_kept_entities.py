@@ -18,8 +18,8 @@ from graphgw.stores.memory import MemoryStore
 from graphgw.subgraphs.entity_cache import EntityCache
 from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.subgraphs.remote.headers import HeaderRules
-from graphgw.subgraphs.remote.kept_entities import read_max_age
 from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
+from graphgw.subgraphs.told_ages import read_max_age
 from graphgw.types import Principal
 
 
