@@ -160,6 +160,14 @@ class RequestContext:
         """Take the loaders that were made for this context."""
         self._loaders = loaders
 
+    def drop_loaders(self) -> None:
+        """Let go of the loaders, once nothing of the request runs any more.
+
+        They name this context, so that both would otherwise stay until the garbage
+        collector comes for them.
+        """
+        self._loaders = None
+
     def with_loaders(self, loaders: Loaders) -> RequestContext:
         """Return the same context with other loaders."""
         return self._copy(loaders)

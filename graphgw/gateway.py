@@ -411,13 +411,16 @@ class Gateway:
             return response
         # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
-        response = await serve(
-            snapshot,
-            request,
-            context,
-            allows_mutation=allows_mutation,
-            answers_json=answers_json,
-        )
+        try:
+            response = await serve(
+                snapshot,
+                request,
+                context,
+                allows_mutation=allows_mutation,
+                answers_json=answers_json,
+            )
+        finally:
+            context.drop_loaders()
         if snapshot.answer_headers:
             marked = response.headers + snapshot.answer_headers
             response = replace(response, headers=marked)

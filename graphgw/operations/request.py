@@ -45,20 +45,24 @@ def build_graphql_request(message: JSON) -> GraphQLRequest:
     Raises:
         BadRequestError: A member is missing or of the wrong type.
     """
-    if isinstance(message, list):
-        raise BadRequestError("Batched requests are not supported.")
     if not isinstance(message, dict):
+        if isinstance(message, list):
+            raise BadRequestError("Batched requests are not supported.")
         raise BadRequestError("The request must be a JSON object.")
-    query = _text(message, "query")
+    member = message.get
+    query = member("query")
+    if query.__class__ is not str:
+        query = _text(message, "query")
+    name = member("operationName")
+    if name is not None:
+        name = _text(message, "operationName")
+    variables = member("variables")
+    if variables.__class__ is not dict:
+        variables = _object(message, "variables")
     extensions = _object(message, "extensions")
     if query is None and not _names_a_document(extensions):
         raise BadRequestError("Must provide query string.")
-    return GraphQLRequest(
-        query=query,
-        operation_name=_text(message, "operationName"),
-        variables=_object(message, "variables"),
-        extensions=extensions,
-    )
+    return GraphQLRequest(query, name, variables, extensions)
 
 
 def parse_graphql_parameters(parameters: Mapping[str, str]) -> GraphQLRequest:

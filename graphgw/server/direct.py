@@ -92,6 +92,7 @@ class DirectProtocol(GuardedProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._peer: str | None = None
+        self._task: asyncio.Task[None] | None = None
         self._is_lost = False
         self._give_up: Callable[[], object] | None = None
         """Cancels what runs, when the client leaves before its answer is complete."""
@@ -222,14 +223,26 @@ class DirectProtocol(GuardedProtocol):
         self.cycle = cast("RequestResponseCycle", cycle)
         cycle.more_body = False
         task = self.loop.create_task(self._respond(cycle))
-        self._give_up = task.cancel
+        self._task = task
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     async def _respond(self, cycle: _Cycle) -> None:
         """Answer one request; a failure that is no answer ends the connection."""
+        task = cast("asyncio.Task[None]", self._task)
+        http, head = self.http, cycle.head
         try:
-            answer = await self._find_answer(cycle)
+            try:
+                request = http.read_request(head, cycle.body)
+                if not may_change(request):
+                    self._give_up = task.cancel
+                response = await http.handle(head, request, self._peer)
+                answer = http.encode(head, response)
+            except GraphGWError as error:
+                answer = http.refuse(head, error)
+            except asyncio.CancelledError:
+                if self._is_lost or not self.is_draining:
+                    raise
+                answer = http.refuse(head, OverloadedError("the gateway is stopping"))
             if self.flow.write_paused:
                 await self.flow.drain()
             if not (cycle.disconnected or self._is_lost):
@@ -237,21 +250,8 @@ class DirectProtocol(GuardedProtocol):
         except BaseException:
             self.transport.abort()
             raise
-
-    async def _find_answer(self, cycle: _Cycle) -> Answer:
-        http, head = self.http, cycle.head
-        try:
-            request = http.read_request(head, cycle.body)
-        except GraphGWError as error:
-            return http.refuse(head, error)
-        if may_change(request):
-            self._give_up = None
-        try:
-            return await http.answer(head, request, self._peer)
-        except asyncio.CancelledError:
-            if self._is_lost or not self.is_draining:
-                raise
-            return http.refuse(head, OverloadedError("the gateway is stopping"))
+        finally:
+            self.tasks.discard(task)
 
     def _send(self, cycle: _Cycle, answer: Answer) -> None:
         """Write a whole answer at once, and go on with the next request."""

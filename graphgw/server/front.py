@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
     from graphgw.config.settings import ServerSettings
+    from graphgw.execution.response import GraphQLResponse
     from graphgw.gateway import Gateway
     from graphgw.operations.operation import GraphQLRequest
     from graphgw.server.graphql_http import Answer, RequestHead
@@ -101,13 +102,14 @@ class GraphQLFront:
                 answer.headers.append((b"connection", b"close"))
             return answer
         client = scope["client"]
-        handled = self.http.answer(head, request, client[0] if client else None)
+        handled = self.http.handle(head, request, client[0] if client else None)
         try:
-            return await _unless_client_leaves(handled, request, receive)
+            response = await _unless_client_leaves(handled, request, receive)
         except asyncio.CancelledError:
             if not self.is_stopping:
                 raise
             return self.http.refuse(head, OverloadedError("the gateway is stopping"))
+        return None if response is None else self.http.encode(head, response)
 
     async def _read_content(
         self, scope: Scope, head: RequestHead, receive: Receive
@@ -162,7 +164,7 @@ async def _send(
 
 
 def _unless_client_leaves(
-    handled: Awaitable[Answer], request: GraphQLRequest, receive: Receive
-) -> Awaitable[Answer | None]:
+    handled: Awaitable[GraphQLResponse], request: GraphQLRequest, receive: Receive
+) -> Awaitable[GraphQLResponse | None]:
     """Give an answer up when its client leaves, unless it may change something."""
     return handled if may_change(request) else unless_client_leaves(handled, receive)

@@ -5,8 +5,9 @@ See https://graphql.github.io/graphql-over-http/draft/.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from graphgw.errors import BadRequestError, BodyTooLargeError
@@ -16,7 +17,7 @@ from graphgw.server.entity_tags import revalidate
 from graphgw.server.negotiate import JSON_TYPE, check_content, choose_media_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from graphgw.config.settings import ServerSettings
     from graphgw.errors import GraphGWError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "GraphQLHTTP", "RequestHead", "may_change", "read_headers"]
 
 _OK: Final = 200
+_HEADER_SETS: Final = 512
 _ENDS: Final = (b"\r", b"\n", b"\0")
 _METHOD_NOT_ALLOWED: Final = 405
 _NOT_ACCEPTABLE: Final = "accept must allow application/graphql-response+json or JSON"
@@ -139,27 +141,25 @@ class GraphQLHTTP:
             GraphGWError: It is refused for its head, or cannot be read.
         """
         if head.problem is not None:
-            raise head.problem
+            raise head.problem.with_traceback(None)  # it may be raised again
         if head.method == "POST":
             return parse_graphql_request(content)
         return parse_graphql_parameters(
             dict(parse_qsl(content.decode("latin-1"), keep_blank_values=True))
         )
 
-    async def answer(
+    def handle(
         self, head: RequestHead, request: GraphQLRequest, peer: str | None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, GraphQLResponse]:
         """Have the gateway answer; ``peer`` is the address at the other end."""
-        variant = None if head.path is None else self._gateway.variant_at(head.path)
-        response = await self._gateway.handle(
+        return self._gateway.handle(
             request,
             head.headers,
             peer=peer,
             allows_mutation=head.method == "POST",
             answers_json=head.media_type == JSON_TYPE,
-            variant=variant,
+            variant=None if head.path is None else self._gateway.variant_at(head.path),
         )
-        return self.encode(head, response)
 
     def refuse(self, head: RequestHead, error: GraphGWError) -> Answer:
         """Answer, and report, what never became a request."""
@@ -173,7 +173,8 @@ class GraphQLHTTP:
             headers.append((b"allow", b"GET, POST"))
         if response.headers:
             headers += _encode_headers(response.headers)
-        headers += head.cross_origin
+        if head.cross_origin:
+            headers += head.cross_origin
         answer = Answer(response.status, headers, body)
         if head.method == "GET" and response.status == _OK and not response.errors:
             return Answer(*revalidate(answer, head.headers))
@@ -199,7 +200,8 @@ def may_change(request: GraphQLRequest) -> bool:
     return request.query is None or "mutation" in request.query
 
 
-def _encode_headers(headers: Iterable[tuple[str, str]]) -> RawHeaders:
+@functools.lru_cache(maxsize=_HEADER_SETS)
+def _encode_headers(headers: tuple[tuple[str, str], ...]) -> RawHeaders:
     """Return headers as bytes, without what would end a line and begin another."""
     raw = [(name.encode(), value.encode()) for name, value in headers]
     return [

@@ -1,11 +1,15 @@
 import asyncio
+import gc
+import weakref
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import strawberry
 from support.graphs import supergraph_header
 from support.remote_server import RemoteServer
 
+from graphgw import Subgraph
 from graphgw.config.settings import (
     ServerSettings,
     Settings,
@@ -312,3 +316,27 @@ async def test_a_gateway_that_was_not_started_says_so(remote, write):
 
     with pytest.raises(ConfigurationError, match="not started"):
         await gateway.execute("{ one }")
+
+
+async def test_a_request_leaves_nothing_for_the_garbage_collector():
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        async def one(self) -> int:
+            return 1
+
+    class Headers(dict[str, str]):
+        """What the request's context holds, and a weak reference can name."""
+
+    async with Gateway(subgraphs=[Subgraph("one", query=Query)]) as gateway:
+        await gateway.execute("{ one }")
+        headers = Headers()
+        seen = weakref.ref(headers)
+        gc.disable()
+        try:
+            await gateway.execute("{ one }", headers=headers)
+            del headers
+
+            assert seen() is None
+        finally:
+            gc.enable()

@@ -308,3 +308,12 @@ async def test_what_is_observed_is_the_status_that_was_sent(service, accept, sta
 
     assert sent == status
     assert service.statuses == [status]
+
+
+async def test_a_refused_head_is_refused_again_and_again(service):
+    wrong = post(NAME).replace(b"application/json", b"text/plain")
+    async with connect(service) as client:
+        answers = [await client.ask(wrong) for _ in range(3)]
+
+    assert [status for status, _, _ in answers] == [415, 415, 415]
+    assert service.asgi_paths == []
