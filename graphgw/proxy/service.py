@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import SourceError
+from graphgw.operations.cache import BoundedCache
 from graphgw.routes.headers import forward_answer, forward_request
 from graphgw.routes.rewrite import build_target
 from graphgw.sources.deadlines import shorten
 from graphgw.sources.http_transport.origins import split_url
-from graphgw.sources.http_transport.stream import StreamRequest
+from graphgw.sources.http_transport.stream import StreamRequest, encode_lines
 from graphgw.telemetry.events import SourceCalled
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ __all__ = ["ServiceHandler"]
 
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _SERVER_ERROR: Final = 500
+_KNOWN: Final = 1000
+_KNOWN_BYTES: Final = 2 * 1024 * 1024
+_BYTES_PER_BYTE: Final = 4
+"""What remembered headers weigh for each byte that is sent."""
 
 
 class ServiceHandler:
@@ -46,6 +51,7 @@ class ServiceHandler:
         "_dropped",
         "_endpoint",
         "_id_header",
+        "_known",
         "_name",
         "_origin",
         "_own",
@@ -72,6 +78,9 @@ class ServiceHandler:
         self._name = settings.name
         self._endpoint = f"route {route.name}"
         self._origin, path = split_url(settings.url.rstrip("/"))
+        self._known: BoundedCache[object, bytes] = BoundedCache(
+            max_entries=_KNOWN, max_bytes=_KNOWN_BYTES
+        )
         self._prefix = "" if path == "/" else path
         self._target = build_target(route)
         self._own = tuple(
@@ -198,14 +207,8 @@ class ServiceHandler:
 
     def _request(self, exchange: Exchange, deadline: Deadline) -> StreamRequest:
         head = exchange.head
-        headers = forward_request(
-            head,
-            self._dropped,
-            is_trusted=bool(self._proxies) and self._proxies.holds(head.peer),
-            keeps_host=self._rules.preserve_host,
-        )
-        headers = exchange.outgoing(headers)
-        headers += self._own
+        lines = self._lines(exchange) if exchange.is_unchanged else b""
+        headers = [] if lines else self._headers(exchange)
         if self._id_header is not None:
             headers.append((self._id_header, exchange.request_id.encode("latin-1")))
         body, length = None, None
@@ -229,4 +232,26 @@ class ServiceHandler:
             length,
             self._name,
             head.method in _IDEMPOTENT,
+            lines,
+            self._rules.preserve_host and "host" in head.headers,
         )
+
+    def _lines(self, exchange: Exchange) -> bytes:
+        """Return header lines; clients send the same headers again and again."""
+        head = exchange.head
+        key = (head.raw_headers, head.peer, head.scheme)
+        lines = self._known.get(key)
+        if lines is None:
+            lines = encode_lines(self._headers(exchange), self._name)
+            self._known.put(key, lines, _BYTES_PER_BYTE * len(lines))
+        return lines
+
+    def _headers(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        head = exchange.head
+        headers = forward_request(
+            head,
+            self._dropped,
+            is_trusted=bool(self._proxies) and self._proxies.holds(head.peer),
+            keeps_host=self._rules.preserve_host,
+        )
+        return [*exchange.outgoing(headers), *self._own]

@@ -183,6 +183,11 @@ class Exchange:
         """What logs call this request."""
         return self.context.request_id
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Tell whether ``outgoing`` gives headers back as they are."""
+        return self.outgoing is _unchanged
+
     def replace_body(self, body: bytes) -> None:
         """Let handlers read this body instead of the client's."""
         self._body = body

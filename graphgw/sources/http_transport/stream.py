@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from graphgw.errors import SourceDisconnectedError
 from graphgw.sources.http_transport.failures import (
@@ -21,15 +21,13 @@ from graphgw.types import record
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
     from graphgw.sources.http_transport.connection import Connection
     from graphgw.sources.http_transport.settings import TransportSettings
     from graphgw.types import Deadline
 
-__all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer"]
-
-_FIXED_LINES: Final = 2
+__all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer", "encode_lines"]
 
 
 @record
@@ -37,8 +35,9 @@ class StreamRequest:
     """A request that is passed on.
 
     ``origin`` is a URL without path, ``target`` what follows it, ``headers`` have
-    lower-case names and neither ``content-length`` nor ``transfer-encoding``; ``host``
-    is sent if it is not among them. ``body`` is sent as it comes, in chunks if
+    lower-case names and neither ``content-length`` nor ``transfer-encoding``; ``lines``
+    are more of them, as ``encode_lines`` gave them. ``host`` is the origin's unless the
+    request ``has_host``. ``body`` is sent as it comes, in chunks if
     ``content_length`` is not known. ``deadline`` bounds the time to the head of the
     answer.
     """
@@ -52,6 +51,8 @@ class StreamRequest:
     content_length: int | None = None
     source: str = ""
     is_idempotent: bool = False
+    lines: bytes = field(default=b"", repr=False)
+    has_host: bool = False
 
 
 class StreamedAnswer:
@@ -245,28 +246,43 @@ async def _stop(pump: asyncio.Task[None]) -> None:
     await asyncio.wait([pump])
 
 
+def encode_lines(headers: Iterable[tuple[bytes, bytes]], source: str) -> bytes:
+    """Return header lines as they go over the wire.
+
+    Raises:
+        SourceError: What is sent would not be these headers.
+    """
+    lines = [b"%b: %b\r\n" % pair for pair in headers]
+    text = b"".join(lines)
+    count = len(lines)
+    if text.count(b"\n") != count or text.count(b"\r") != count or b"\0" in text:
+        raise not_sendable(source, "headers")
+    return text
+
+
 def _encode_head(request: StreamRequest, authority: bytes) -> bytes:
     """Return the head as it goes over the wire.
 
     Raises:
         SourceError: What is sent would not be this request.
     """
-    lines = [b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.target.encode())]
-    lines += [b"%b: %b\r\n" % pair for pair in request.headers]
-    if not any(name == b"host" for name, _ in request.headers):
-        lines.append(b"host: %b\r\n" % authority)
+    target = request.target.encode()
+    if not request.target.isprintable() or b" " in target:
+        raise not_sendable(request.source, "a URL")
+    lines = request.lines
+    if request.headers:
+        lines += encode_lines(request.headers, request.source)
     if request.body is not None:
         length = request.content_length
-        lines.append(
+        lines += (
             b"transfer-encoding: chunked\r\n"
             if length is None
             else b"content-length: %d\r\n" % length
         )
-    count = len(lines) + 1
-    lines.append(b"\r\n")
-    head = b"".join(lines)
-    if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
-        raise not_sendable(request.source, "headers")
-    if b" " in lines[0][len(request.method) + 1 : -len(b" HTTP/1.1\r\n")]:
-        raise not_sendable(request.source, "a URL")
-    return head
+    host = b"" if request.has_host else b"host: %b\r\n" % authority
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (
+        request.method.encode(),
+        target,
+        host,
+        lines,
+    )
