@@ -407,7 +407,9 @@ class Gateway:
             raise
         except GraphGWError as error:
             response = refuse(error)
-            self._report_refusal(request, headers, request_id, response, began)
+            self._report_refusal(
+                request, headers, request_id, response, began, variant=variant or None
+            )
             return response
         # From here to the first await nothing can be swapped: all is of one version.
         context = self.open_context(headers, principal, request_id)
@@ -539,6 +541,8 @@ class Gateway:
         request_id: str,
         response: GraphQLResponse,
         began: float,
+        *,
+        variant: str | None = None,
     ) -> None:
         client = _read_client(headers)
         self.observer.observe(
@@ -552,6 +556,7 @@ class Gateway:
                 seconds=time.perf_counter() - began,
                 status=response.status,
                 error_codes=response.error_codes,
+                variant=variant,
             )
         )
 

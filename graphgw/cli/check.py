@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,12 @@ from graphgw.assemble import compose_settings
 from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings
 from graphgw.federation.contract import find_unknown_tags
+from graphgw.federation.sunset import read_retirements
 from graphgw.variants import build_contracts
 
 __all__ = ["run"]
 
+_IS_OVER = "the day of its @sunset is past; it can be removed"
 _NO_TAG = 'the variant "{}" names the tag "{}", which stands nowhere in the schema'
 _MAKES_KEYS = "graphgw token makes the key pair of development"
 
@@ -44,6 +47,9 @@ def run(
         composed = asyncio.run(compose_settings(settings))
         for hint in composed.hints:
             typer.echo(f"hint: {hint}", err=True)
+        for retirement in read_retirements(composed.supergraph).values():
+            if retirement.ends is not None and retirement.ends <= time.time():
+                typer.echo(f"hint: {retirement.coordinate}: {_IS_OVER}", err=True)
         build_contracts(composed.supergraph, settings)
         for variant in settings.variants:
             for tag in find_unknown_tags(composed.supergraph, variant.contract):

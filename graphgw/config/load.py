@@ -167,6 +167,11 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
     yield from find_route_problems(settings.routes, kinds)
     yield from find_auth_problems(settings.auth)
     yield from find_variant_problems(settings.variants)
+    paths = {variant.graphql_path: variant.name for variant in settings.variants}
+    for route in settings.routes:
+        if route.path in paths:
+            message = f'"{route.path}" is the path of the variant "{paths[route.path]}"'
+            yield Problem(message, f"routes.{route.name}.path", "take another path")
     header = settings.variant_header
     if header is not None and not _HEADER_NAME.fullmatch(header):
         mend = "write it as x-graph-variant"

@@ -150,3 +150,20 @@ def test_a_tag_that_stands_nowhere_is_hinted_at(folder: Path):
 
     assert done.returncode == 0
     assert 'the variant "most" names the tag "internl"' in done.stderr
+
+
+def test_what_is_past_its_sunset_is_hinted_at(folder: Path):
+    text = (folder / "one.py").read_text()
+    dated = 'resolved(value, directives=[Sunset(on="2020-01-31")])'
+    (folder / "one.py").write_text(
+        "from graphgw.directives import Sunset\n"
+        + text.replace("resolved(value)", dated)
+    )
+    (folder / "graphgw.yaml").write_text("subgraphs: {one: one:subgraph}\n")
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 0
+    assert done.stderr == (
+        "hint: Query.value: the day of its @sunset is past; it can be removed\n"
+    )

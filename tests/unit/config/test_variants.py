@@ -117,3 +117,18 @@ def test_the_header_of_variants_is_a_header_s_name():
     assert problems("variant_header: 'a b'") == [
         ("graphgw.yaml:1 variant_header", "is no name of a header")
     ]
+
+
+def test_a_route_cannot_have_the_path_of_a_variant():
+    text = """
+variants: {mobile: {}}
+services: {user: "http://users"}
+routes: {wrong: {path: /mobile/graphql, service: user}}
+"""
+
+    assert problems(text) == [
+        (
+            "graphgw.yaml:4 routes.wrong.path",
+            '"/mobile/graphql" is the path of the variant "mobile"',
+        )
+    ]

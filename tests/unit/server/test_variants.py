@@ -350,10 +350,12 @@ async def test_the_log_and_the_metrics_name_the_variant(tmp_path):
         async with gateway_of([metrics, logs]) as gateway:
             await gateway.execute("{ name }", variant="small")
             await gateway.execute("{ name }")
+            await gateway.execute("{ name }", variant="old")
         logs.flush()
 
     lines = [line for line in log.read_text().splitlines() if '"operation"' in line]
-    assert ['"variant":"small"' in line for line in lines] == [True, False]
+    assert ['"variant":"small"' in line for line in lines] == [True, False, False]
+    assert '"variant":"old"' in lines[2]
     assert (
         "graphgw_variant_operations_total"
         '{kind="query",status="200",variant="small"} 1.0'
