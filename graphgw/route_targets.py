@@ -42,18 +42,16 @@ class OpenRoute:
     caching: RouteCaching | None = None
     places: Places | None = None
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> Awaitable[None]:
         """Answer a request that may be answered."""
         if self.caching is not None:
-            await self.caching.handle(exchange, self._handle)
-        else:
-            await self._handle(exchange)
+            return self.caching.handle(exchange, self._handle)
+        return self._handle(exchange)
 
-    async def _handle(self, exchange: Exchange) -> None:
+    def _handle(self, exchange: Exchange) -> Awaitable[None]:
         if self.changes.is_empty:
-            await self.handler.handle(exchange)
-        else:
-            await self.changes.handle(exchange, self.handler)
+            return self.handler.handle(exchange)
+        return self.changes.handle(exchange, self.handler)
 
 
 Routes: TypeAlias = RouteTable[OpenRoute]

@@ -15,6 +15,8 @@ from graphgw.sources.http_transport.stream import StreamRequest, encode_lines
 from graphgw.telemetry.events import SourceCalled
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from graphgw.policies.authenticate.addresses import AddressList
     from graphgw.routes.exchange import Exchange
     from graphgw.routes.headers import ForwardRules
@@ -100,7 +102,8 @@ class ServiceHandler:
         try:
             await self._answer(exchange, answer)
         finally:
-            await answer.aclose()
+            if not answer.finish():
+                await answer.aclose()
 
     async def _send(self, exchange: Exchange, deadline: Deadline) -> StreamedAnswer:
         """Return the head of an answer, within what the service can bear."""
@@ -192,7 +195,7 @@ class ServiceHandler:
         message = f'service "{self._name}" answered {status}'
         return SourceError(message, source=self._name, status=status)
 
-    async def _answer(self, exchange: Exchange, answer: StreamedAnswer) -> None:
+    def _answer(self, exchange: Exchange, answer: StreamedAnswer) -> Awaitable[None]:
         headers = forward_answer(
             answer.headers, answer.status, set_cookie=self._rules.set_cookie
         )
@@ -201,9 +204,8 @@ class ServiceHandler:
         whole = None if exchange.method == "HEAD" else answer.take_whole()
         if whole is not None:
             kept = [pair for pair in headers if pair[0] != b"content-length"]
-            await exchange.respond(answer.status, kept, whole)
-        else:
-            await exchange.stream(answer.status, headers, answer.chunks())
+            return exchange.respond(answer.status, kept, whole)
+        return exchange.stream(answer.status, headers, answer.chunks())
 
     def _request(self, exchange: Exchange, deadline: Deadline) -> StreamRequest:
         head = exchange.head

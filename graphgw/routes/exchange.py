@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
+        Awaitable,
         Callable,
         Iterable,
         Mapping,
@@ -253,11 +254,11 @@ class Exchange:
         if declared.isdecimal() and int(declared[:20]) > limit:
             raise _too_large(limit)
 
-    async def respond(
+    def respond(
         self, status: int, headers: RawHeaders = (), body: bytes = b""
-    ) -> None:
+    ) -> Awaitable[None]:
         """Answer with a whole body; ``content-length`` is added."""
-        await self.responder.respond(status, headers, body)
+        return self.responder.respond(status, headers, body)
 
     async def stream(
         self, status: int, headers: RawHeaders, chunks: AsyncGenerator[bytes, None]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from graphgw.errors import Problem
+from graphgw.operations.cache import BoundedCache
 from graphgw.routes.paths import split_path
 from graphgw.routes.templates import BELOW, ONE, parse_host, parse_template
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Match", "NotAllowed", "Place", "RouteTable", "place_of"]
 
 T = TypeVar("T")
+
+_FOUND: Final = 2000
+_LONGEST: Final = 500
+"""Paths are remembered with what they match; longer ones are worth several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,16 @@ class RouteTable(Generic[T]):
     method over any. Two routes that this leaves equal are a problem.
     """
 
-    __slots__ = ("_hosts", "_open", "_wildcards", "problems", "routes")
+    __slots__ = ("_found", "_hosts", "_open", "_wildcards", "problems", "routes")
 
     def __init__(self, routes: Iterable[tuple[Place, T]] = ()) -> None:
         self._hosts: dict[str, _Node[T]] = {}
         self._open: _Node[T] = _Node()
         self.problems: list[Problem] = []
         given = tuple(routes)
+        self._found: BoundedCache[tuple[str, str, str], Match[T]] = BoundedCache(
+            max_entries=_FOUND, max_bytes=_FOUND * _LONGEST
+        )
         self.routes = tuple(route for _, route in given)
         for place, route in given:
             self._add(place, route)
@@ -172,13 +180,19 @@ class RouteTable(Generic[T]):
         Raises:
             BadRequestError: A parameter is not UTF-8.
         """
+        key = (host, path, method)
+        known = self._found.get(key)
+        if known is not None:
+            return known
         segments = split_path(path)
         allowed: dict[str, None] = {}
         for leaf, parts in self._leaves(host, segments):
             chosen = leaf.choose(method)
             if chosen is not None:
                 place, route = chosen
-                return Match(route, place.template.read(parts))
+                match = Match(route, place.template.read(parts))
+                self._found.put(key, match, len(path) + len(host))
+                return match
             allowed.update(dict.fromkeys(str(name) for name in leaf.methods))
         if not allowed:
             return None

@@ -114,15 +114,15 @@ class ASGIBody:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_WATCH_AFTER, self._watch, responder)
 
-    async def unwatch(self) -> None:
-        """End the watch."""
+    def unwatch(self) -> asyncio.Task[None] | None:
+        """End the watch; return what is to be waited for, if anything."""
         if self._connection is not None:
             self._connection.when_lost = None
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+        return self._watcher
 
     def forgive(self) -> bool:
         """Tell whether the current task was cancelled because its client left."""

@@ -178,7 +178,9 @@ class _Call:
             try:
                 await self._answer(body, responder)
             finally:
-                await body.unwatch()
+                watcher = body.unwatch()
+                if watcher is not None:
+                    await asyncio.wait([watcher])
             is_whole = responder.is_complete
         except ClientLeftError:
             is_whole = False

@@ -81,6 +81,16 @@ class StreamedAnswer:
         while data := await self._connection.read():
             yield data
 
+    def finish(self) -> bool:
+        """Let go of the connection; tell whether that was all.
+
+        If not, the request is still being sent, and ``aclose`` ends that, too.
+        """
+        if self._pump is not None:
+            return False
+        self._connection.finish()
+        return True
+
     async def aclose(self) -> None:
         """Let go of the connection; what was not read or sent is given up."""
         if self._pump is not None:
