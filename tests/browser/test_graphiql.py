@@ -136,6 +136,25 @@ async def test_every_example_operation_has_its_tab(gateway, visit):
     assert [name.strip() for name in tabs] == names
 
 
+async def test_a_variant_has_a_page_of_its_own_with_the_examples_that_fit(
+    gateway, visit
+):
+    whole = await read_examples(visit, gateway.url)
+
+    await open_graphiql(visit, f"{gateway.url}/mobile/graphql")
+    await visit.page.wait_for_selector(".graphiql-tab")
+    tabs = await visit.page.locator(".graphiql-tab").all_inner_texts()
+    fitting = [tab for tab in whole if "ProductCard" in tab["query"]]
+    await run_example(visit, fitting)
+
+    assert [name.strip() for name in tabs] == [operation(tab)[1] for tab in fitting]
+    shown = await visit.page.inner_text(".graphiql-response")
+    assert '"errors"' not in shown
+    asked = {request.url for request in visit.requests if request.method == "POST"}
+    assert asked == {f"{gateway.url}/mobile/graphql"}
+    assert visit.complaints == []
+
+
 async def test_the_page_may_load_nothing_but_the_gateways_own_files(gateway, visit):
     response = await open_graphiql(visit, f"{gateway.url}/")
 
