@@ -53,7 +53,8 @@ def _as_written(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "prefixItems" in value.get("items", {}):
-        return {"type": "object", "additionalProperties": {"type": "string"}}
+        kind = _as_written(value["items"]["prefixItems"][1])
+        return {"type": "object", "additionalProperties": kind}
     found = {key: _as_written(v) for key, v in value.items() if key != "default"}
     if value.get("type") in _SCALARS:
         found["type"] = [value["type"], "string"]
