@@ -13,7 +13,7 @@ from graphgw.execution.introspection import build_introspection
 from graphgw.execution.merge import build_merge_rules
 from graphgw.execution.project import build_projection
 from graphgw.execution.representations import build_collector
-from graphgw.execution.shape import build_shape
+from graphgw.execution.shape import build_shape, find_type
 from graphgw.execution.trust import find_tree_keys, is_trusted
 from graphgw.federation.selection import Field
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphgw.execution.merge import MergeRule
     from graphgw.execution.project import Projection
     from graphgw.execution.representations import EntityCollector
-    from graphgw.execution.shape import ResponsePath
+    from graphgw.execution.shape import ObjectShape, ResponsePath
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation, SelectionPath
     from graphgw.planning.plan import Fetch, QueryPlan
@@ -123,6 +123,8 @@ def compile_plan(
     keys = answer_keys(operation.selections)
     rules = build_merge_rules(plan, supergraph)
     places = {fetch.id: index for index, fetch in enumerate(plan.fetches)}
+    late = frozenset(_late_paths(plan))
+    shape = build_shape(operation, supergraph, refused=refused, late=late)
     fetches = []
     for index, fetch in enumerate(plan.fetches):
         subgraph = subgraphs[fetch.graph]
@@ -132,7 +134,7 @@ def compile_plan(
                 fetch=fetch,
                 subgraph=subgraph.name,
                 prepared=subgraph.prepare(fetch, operation.variables),
-                collector=build_collector(fetch, supergraph) if fetch.path else None,
+                collector=_collector(fetch, supergraph, shape),
                 contexts=build_context_groups(fetch, supergraph),
                 merge=rules[index],
                 errors=build_error_map(fetch, subgraph.name, keys),
@@ -146,8 +148,6 @@ def compile_plan(
                 is_root_mutation=fetch.kind == "mutation" and not fetch.inputs,
             )
         )
-    late = frozenset(_late_paths(plan))
-    shape = build_shape(operation, supergraph, refused=refused, late=late)
     keeps_order = _keep_order(plan, subgraphs)
     schemas = _vouched_schemas(plan, subgraphs)
     tree_keys = None
@@ -164,6 +164,14 @@ def compile_plan(
         row_rules=row_rules,
         row_inputs=rows.inputs,
     )
+
+
+def _collector(
+    fetch: Fetch, supergraph: Supergraph, shape: ObjectShape
+) -> EntityCollector | None:
+    if not fetch.path:
+        return None
+    return build_collector(fetch, supergraph, find_type(shape, path_keys(fetch)))
 
 
 def _keep_order(plan: QueryPlan, subgraphs: Mapping[str, Subgraph]) -> bool:

@@ -7,7 +7,7 @@ response tree, ``represent`` builds the distinct representations.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.execution.generated import SourceWriter
@@ -65,13 +65,23 @@ class EntityCollector:
         return Entities(targets, positions, representations, is_whole)
 
 
-def build_collector(fetch: Fetch, supergraph: Supergraph) -> EntityCollector:
+_LOOPS_AT_ONCE: Final = 15
+
+
+def build_collector(
+    fetch: Fetch, supergraph: Supergraph, type_name: str | None = None
+) -> EntityCollector:
     """Write and compile the functions for a fetch that starts below the root.
 
     A root fetch there answers alike for all objects: they share one representation,
     which is not sent.
+
+    Args:
+        fetch: The fetch.
+        supergraph: What the plan was made from.
+        type_name: The one type of all objects at the fetch's path, if there is one.
     """
-    writer = _CollectorWriter(fetch, supergraph)
+    writer = _CollectorWriter(fetch, supergraph, type_name)
     names = writer.compile()
     return EntityCollector(writer.source.text, names["collect"], names["represent"])
 
@@ -118,10 +128,13 @@ def _freeze(value: JSON) -> Any:
 class _CollectorWriter:
     """Writes ``collect`` and ``represent`` of one entity fetch."""
 
-    def __init__(self, fetch: Fetch, supergraph: Supergraph) -> None:
-        self.source = SourceWriter({"freeze": _freeze})
+    def __init__(
+        self, fetch: Fetch, supergraph: Supergraph, type_name: str | None
+    ) -> None:
+        self.source = SourceWriter({"chain": chain, "freeze": _freeze})
         self._fetch = fetch
         self._supergraph = supergraph
+        self._type_name = type_name
 
     def compile(self) -> dict[str, Any]:
         self.source.function("collect", "tree", list(self._collect_body()))
@@ -129,19 +142,25 @@ class _CollectorWriter:
         return self.source.compile(f"fetch {self._fetch.id}")
 
     def _collect_body(self) -> Iterator[str]:
+        """Write loops in loops, some at a time: Python nests no more than 20."""
         yield "level = [tree]"
-        for step in self._fetch.path:
-            key = repr(step.key)
-            test = self._type_test("x", step.types) if step.types else ""
-            if not step.list_depth:
-                found = f"(x := o.get({key})).__class__ is dict{test}"
-                yield f"level = [x for o in level if {found}]"
-                continue
-            loops = f"for o in level if (v0 := o.get({key})).__class__ is list"
-            for depth in range(1, step.list_depth):
-                loops += f" for v{depth} in v{depth - 1} if v{depth}.__class__ is list"
-            loops += f" for x in v{step.list_depth - 1}"
-            yield f"level = [x {loops} if x.__class__ is dict{test}]"
+        for steps in _parted(self._fetch.path):
+            yield "found = []"
+            yield "for o in level:"
+            margin, holder = "    ", "o"
+            for number, step in enumerate(steps):
+                value = f"v{number}"
+                yield f"{margin}{value} = {holder}.get({step.key!r})"
+                for depth in range(step.list_depth):
+                    yield f"{margin}if type({value}) is list:"
+                    item = f"i{number}_{depth}"
+                    yield f"{margin}    for {item} in {value}:"
+                    margin, value = margin + "        ", item
+                test = self._type_test(value, step.types) if step.types else ""
+                yield f"{margin}if type({value}) is dict{test}:"
+                margin, holder = margin + "    ", value
+            yield f"{margin}found.append({holder})"
+            yield "level = found"
         yield "return level"
 
     def _type_test(self, variable: str, types: tuple[str, ...]) -> str:
@@ -189,7 +208,6 @@ class _CollectorWriter:
         has_fragments = any(not isinstance(f, Field) for f in first.selections)
         if others or has_fragments or not fields or not is_plain:
             return
-        types = self.source.constant("TYPES_", frozenset((None, *first.types)))
         reads = [f"o[{found.response_key!r}]" for found in fields]
         names = [f"v{number}" for number in range(len(fields))]
         one = len(fields) == 1
@@ -197,15 +215,17 @@ class _CollectorWriter:
         key = names[0] if one else f"({', '.join(names)})"
         pairs = [f"{TYPENAME_KEY!r}: {first.typename!r}"]
         pairs += [f"{f.name!r}: {name}" for f, name in zip(fields, names, strict=True)]
-        nulls = " or ".join(f"{name} is None" for name in names)
+        tests = [f"None not in {'distinct' if one else '{*chain(*distinct)}'}"]
+        if self._type_name not in first.types:
+            types = self.source.constant("TYPES_", frozenset((None, *first.types)))
+            found = f"o.get({TYPENAME_KEY!r}) for o in objects"
+            tests.append(f"{types}.issuperset([{found}])")
         yield "try:"
         yield f"    keys = [{values} for o in objects]"
         yield "    distinct = dict.fromkeys(keys)"
-        yield f"    found = [o.get({TYPENAME_KEY!r}) for o in objects]"
-        yield f"    sent = [{{{', '.join(pairs)}}} for {key} in distinct"
-        yield f"        if not ({nulls})]"
-        yield f"    if {types}.issuperset(found) and len(sent) == len(distinct):"
-        yield "        positions = list(range(len(keys)))"
+        yield f"    if {' and '.join(tests)}:"
+        yield f"        sent = [{{{', '.join(pairs)}}} for {key} in distinct]"
+        yield "        positions = list(range(len(sent)))"
         yield "        if len(sent) < len(keys):"
         yield "            places = dict(zip(distinct, positions))"
         yield "            positions = [places[k] for k in keys]"
@@ -340,6 +360,17 @@ class _CollectorWriter:
             return True
         named = self._supergraph.types.get(definition.named_type)
         return named is not None and named.kind == "enum"
+
+
+def _parted(path: Sequence[PathStep]) -> Iterator[list[PathStep]]:
+    """Part a path so that one part's lists are not too many for one another."""
+    part: list[PathStep] = []
+    for step in path:
+        if part and sum(s.list_depth + 1 for s in [*part, step]) > _LOOPS_AT_ONCE:
+            yield part
+            part = []
+        part.append(step)
+    yield part
 
 
 def _wider(a: frozenset[str], b: frozenset[str]) -> Iterator[frozenset[str]]:

@@ -276,13 +276,24 @@ class _Run:
         Raises:
             SourceBadAnswerError: The answer is not of the kind that was asked for.
         """
-        data, rule = result.data, compiled.merge
-        wins = compiled.index < self._highest
-        if not result.is_vouched:
+        data = result.data
+        if data is None or not result.is_vouched:
             self._is_sound = False
-        if data is None:
-            self._is_sound = False
-        elif entities is None:
+        if data is not None:
+            self._merge(compiled, data, entities)
+        self._highest = max(self._highest, compiled.index)
+        if result.headers:
+            self._headers[compiled.index, part] = result.headers
+        if result.errors:
+            self._errors[compiled.index, part] = compiled.errors.entries(
+                result.errors, self.tree, entities, has_data=data is not None
+            )
+
+    def _merge(
+        self, compiled: CompiledFetch, data: JSON, entities: Entities | None
+    ) -> None:
+        rule, wins = compiled.merge, compiled.index < self._highest
+        if entities is None:
             if data.__class__ is not dict:
                 raise _bad_answer(compiled)
             if rule.renames:
@@ -302,19 +313,13 @@ class _Run:
             if rule.renames:
                 apply_renames(data, rule.renames)
             merge_entities(entities.targets, entities.positions, data, rule, wins=wins)
-        self._highest = max(self._highest, compiled.index)
-        if result.headers:
-            self._headers[compiled.index, part] = result.headers
-        if result.errors:
-            self._errors[compiled.index, part] = compiled.errors.entries(
-                result.errors, self.tree, entities, has_data=data is not None
-            )
 
     async def result(self, *, names_subgraphs: bool) -> ExecutionResult:
         """Project the tree to what the client asked for."""
-        errors = [
-            error for index in sorted(self._errors) for error in self._errors[index]
-        ]
+        errors: list[JSONObject] = []
+        if self._errors:
+            found_at = sorted(self._errors)
+            errors = [error for index in found_at for error in self._errors[index]]
         if not names_subgraphs:
             for error in errors:
                 del error["extensions"]["subgraph"]
@@ -332,9 +337,10 @@ class _Run:
             data = {**data, **await introspection.run(self._variables)}
             order = self._compiled.key_order or ()
             data = {key: data[key] for key in order if key in data}
-        headers = tuple(
-            pair for index in sorted(self._headers) for pair in self._headers[index]
-        )
+        headers: tuple[tuple[str, str], ...] = ()
+        if self._headers:
+            places = sorted(self._headers)
+            headers = tuple(pair for index in places for pair in self._headers[index])
         return ExecutionResult(data, errors + found, headers, refused_rows)
 
     def _fail(

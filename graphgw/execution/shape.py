@@ -42,6 +42,7 @@ __all__ = [
     "ResponsePath",
     "ValueShape",
     "build_shape",
+    "find_type",
     "holds_objects",
 ]
 
@@ -145,6 +146,20 @@ def holds_objects(value: ValueShape) -> bool:
     if isinstance(value.kind, ListShape):
         return holds_objects(value.kind.item)
     return isinstance(value.kind, CompositeShape)
+
+
+def find_type(shape: ObjectShape, path: ResponsePath) -> str | None:
+    """Return the type of all objects at a path, ``None`` if there may be several."""
+    found: ObjectShape | None = shape
+    for key in path:
+        values = (f.value for f in found.fields if f.key == key) if found else ()
+        kind = next((value.kind for value in values if value is not None), None)
+        while isinstance(kind, ListShape):
+            kind = kind.item.kind
+        if not isinstance(kind, CompositeShape) or kind.is_abstract:
+            return None
+        (found,) = kind.objects.values()
+    return found.type_name if found else None
 
 
 def build_shape(

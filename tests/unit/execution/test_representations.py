@@ -267,3 +267,31 @@ def test_paths_of_shared_objects_are_all_found():
     assert find_paths(tree, PRODUCTS) == {
         id(shared): [("products", 0), ("products", 2)]
     }
+
+
+@pytest.mark.parametrize("levels", [3, 40])
+def test_objects_are_found_at_any_depth(levels):
+    tree = [{"id": "1"}, {"id": "2"}]
+    for _ in range(levels):
+        tree = [{"parts": tree}, {"parts": None}, None]
+    path = (*PRODUCTS, *(PathStep("parts", 1) for _ in range(levels)))
+
+    found = representations(tree, "id", path=path)
+
+    assert [sent["id"] for sent in found.representations] == ["1", "2"]
+
+
+def test_lists_in_lists_are_walked_through():
+    rows = [[{"id": "1"}], None, [None, {"id": "2"}]]
+
+    found = representations(rows, "id", path=(PathStep("products", 2),))
+
+    assert [sent["id"] for sent in found.representations] == ["1", "2"]
+
+
+def test_a_null_in_one_of_several_key_fields_leaves_only_its_entity_out():
+    rows = [{"id": "1", "sku": "a"}, {"id": "2", "sku": None}]
+
+    found = representations(rows, "id sku")
+
+    assert [sent["id"] for sent in found.representations] == ["1", "2"]
