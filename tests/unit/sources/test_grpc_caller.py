@@ -359,7 +359,7 @@ async def test_the_call_has_until_the_latest_deadline_of_those_who_wait(
     open_backend, make_context
 ):
     backend = await open_backend()
-    first = backend.ask(make_context(seconds=0.1))
+    first = backend.ask(make_context(seconds=0.5))
     await backend.desk.until(1)
     second = backend.ask(make_context())
 
