@@ -247,6 +247,7 @@ async def app(scope: Message, _receive: Receive, send: Send) -> None:
         _opened.append(_Backends())
         gc.collect()
         gc.freeze()  # as the gateway does, once everything is there
+        gc.set_threshold(100_000, 10, 10)
     query = dict(
         pair.split("=", 1) for pair in scope["query_string"].decode().split("&")
     )

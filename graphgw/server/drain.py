@@ -29,6 +29,10 @@ __all__ = ["DrainingServer"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LOOP_TURNS_A_TICK: Final = round(TICK_SECONDS / 0.1)
+_YOUNG_OBJECTS: Final = 100_000
+"""New objects before the garbage collector looks at them: rows come by the thousand,
+and hardly anything here refers to itself."""
+
 _LOOK_SECONDS: Final = 0.02
 _ENDED_BY_SIGNAL: Final = 128
 _MESSAGE_BYTES: Final = 1024 * 1024
@@ -90,6 +94,7 @@ class DrainingServer(uvicorn.Server):
         async with self._gateway:
             gc.collect()
             gc.freeze()  # what is there now stays: never look at it again
+            gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
             listening = (
                 contextlib.nullcontext()
                 if self._reconfiguration is None
