@@ -30,3 +30,4 @@ COPY schema schema
 COPY resolvers resolvers
 COPY backends backends
 COPY examples examples
+COPY operations operations

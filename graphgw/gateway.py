@@ -207,7 +207,8 @@ class Gateway:
                 store=resources.store,
             )
             routes = await open_routes(
-                RouteParts(settings, snapshot, resources), self.routes
+                RouteParts(settings, snapshot, resources, self._answer_route),
+                self.routes,
             )
             warmed_up = await warm_up(snapshot, self._snapshot, settings.warm_up)
         except BaseException:
@@ -451,6 +452,22 @@ class Gateway:
             client=_read_client(headers),
             sources=resources.connections,
         )
+
+    async def _answer_route(
+        self, snapshot: Snapshot, request: GraphQLRequest, at_route: RequestContext
+    ) -> GraphQLResponse:
+        """Run the operation of an endpoint for who asks there."""
+        if snapshot.variant is not None:
+            snapshot.variant.check(at_route.principal, self.observer)
+        context = self.open_context(
+            at_route.headers, at_route.principal, at_route.request_id
+        )
+        context.deadline = at_route.deadline
+        try:
+            response = await serve(snapshot, request, context)
+        finally:
+            context.drop_loaders()
+        return replace(response, headers=response.headers + snapshot.answer_headers)
 
     def variant_at(self, path: str) -> str:
         """Return the variant at a path; an empty name where there is none any more."""

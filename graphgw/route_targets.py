@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from graphgw.errors import ConfigurationError, Problem
+from graphgw.endpoints.handler import EndpointHandler
+from graphgw.endpoints.open_endpoint import open_endpoint
+from graphgw.errors import ConfigurationError, Problem, RequestError
 from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
@@ -18,9 +22,13 @@ from graphgw.routes.headers import ForwardRules
 from graphgw.routes.match import RouteTable, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from graphgw.config.settings import Settings
+    from graphgw.context import RequestContext
+    from graphgw.execution.response import GraphQLResponse
+    from graphgw.operations.operation import GraphQLRequest
     from graphgw.resources import Resources
     from graphgw.routes.exchange import Exchange, RouteHandler
     from graphgw.routes.settings import RouteSettings
@@ -60,11 +68,14 @@ NO_ROUTES: Final[Routes] = RouteTable()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteParts:
-    """What targets are opened with."""
+    """What targets are opened with; ``answer`` runs an operation in a snapshot."""
 
     settings: Settings
     snapshot: Snapshot
     resources: Resources
+    answer: Callable[
+        [Snapshot, GraphQLRequest, RequestContext], Awaitable[GraphQLResponse]
+    ]
 
 
 async def _open_service(route: RouteSettings, parts: RouteParts) -> RouteHandler:
@@ -102,10 +113,58 @@ def _service_parts(
     )
 
 
+async def _open_operation(route: RouteSettings, parts: RouteParts) -> RouteHandler:
+    target = route.operation
+    assert target is not None  # noqa: S101 - this opens no other kind
+    where = f"routes.{route.name}.operation"
+    view = parts.snapshot
+    if target.variant is not None:
+        if target.variant not in view.variants:
+            known = ", ".join(view.variants) or "none"
+            raise ConfigurationError(
+                [
+                    Problem(
+                        f'there is no variant "{target.variant}"',
+                        f"{where}.variant",
+                        f"there are: {known}",
+                    )
+                ]
+            )
+        view = view.variants[target.variant]
+    try:
+        text = await asyncio.to_thread(target.file.read_text, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem(f"the file cannot be read: {error}", f"{where}.file")
+        raise ConfigurationError([problem]) from error
+    try:
+        prepared = await view.prepare_document(text, target.operation)
+        operation = await view.normalize(
+            prepared, (True,) * len(prepared.document.conditions)
+        )
+    except RequestError as error:
+        raise ConfigurationError(
+            list(_problems_of_document(error, where, target.file))
+        ) from error
+    endpoint = open_endpoint(
+        route, text, prepared.document, operation, view.supergraph.api_schema
+    )
+    return EndpointHandler(endpoint, partial(parts.answer, view))
+
+
+def _problems_of_document(
+    error: RequestError, where: str, file: Path
+) -> Iterator[Problem]:
+    found = getattr(error, "errors", ((error.message, error.locations),))
+    for message, locations in found:
+        line = f":{locations[0].line}" if locations else ""
+        yield Problem(message, f"{where} ({file}{line})")
+
+
 _OPENERS: Final[
     dict[str, Callable[[RouteSettings, RouteParts], Awaitable[RouteHandler]]]
 ] = {
     "service": _open_service,
+    "operation": _open_operation,
 }
 """How each kind of target is opened; it may raise ``ConfigurationError``."""
 

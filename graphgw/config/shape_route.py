@@ -31,8 +31,12 @@ def shape_route(name: str, value: Any, folder: Path) -> Any:
         if isinstance(route.get(kind), str):
             route[kind] = {key: route[kind]}
     operation = route.get("operation")
-    if isinstance(operation, dict) and isinstance(operation.get("file"), str):
-        route["operation"] = {**operation, "file": str(folder / operation["file"])}
+    if isinstance(operation, dict):
+        route["operation"] = operation = dict(operation)
+        if isinstance(operation.get("file"), str):
+            operation["file"] = str(folder / operation["file"])
+        for key in ("variables", "statuses"):
+            _list_pairs(operation, key)
     for side in ("request", "response"):
         if isinstance(route.get(side), dict):
             route[side] = _shape_changes(route[side])

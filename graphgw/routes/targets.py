@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - read at run time
+from typing import Literal
 
 __all__ = ["GRPCTarget", "OperationTarget"]
 
@@ -20,7 +21,26 @@ class GRPCTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationTarget:
-    """An operation file that a request is answered with."""
+    """An operation file that a request is answered with.
+
+    A variable takes its value from the path's parameter, the JSON body's member or the
+    query's parameter of its name, in this order; ``variables`` says otherwise.
+    """
 
     file: Path
     """The document; its path is relative to the configuration's folder."""
+    operation: str | None = None
+    """The operation's name, where the document has several."""
+    variant: str | None = None
+    """The variant of the graph that is asked; the whole graph by default."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Variables, and where each comes from: ``path.id``, ``query.first``,
+    ``header.x-locale``, ``claim.sub``, ``body`` or ``body.profile.city``."""
+    select: str | None = None
+    """The part of the data that is answered with, as a dotted path: ``user.orders``."""
+    status: int = 200
+    """Of an answer without errors; 204 answers without a body."""
+    partial: Literal["reject", "allow"] = "reject"
+    """Whether an answer with gaps is one; ``allow`` names them under ``warnings``."""
+    statuses: tuple[tuple[str, int], ...] = ()
+    """HTTP statuses of error codes, where they differ from the usual ones."""

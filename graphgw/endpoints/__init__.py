@@ -1,0 +1,1 @@
+"""Operations as REST endpoints: a request becomes variables, data becomes an answer."""
