@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 from graphgw.errors import BadRequestError, BodyTooLargeError
 from graphgw.operations.request import parse_graphql_parameters, parse_graphql_request
-from graphgw.server.csrf import is_forged
 from graphgw.routes.entity_tags import revalidate
+from graphgw.server.csrf import is_forged
 from graphgw.server.negotiate import JSON_TYPE, check_content, choose_media_type
 
 if TYPE_CHECKING:
