@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from graphgw.execution.generated import SourceWriter
 from graphgw.execution.shape import TYPENAME_KEY
 from graphgw.federation.selection import TYPENAME, Field
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ __all__ = ["Entities", "EntityCollector", "build_collector", "find_paths"]
 _SIMPLE_TYPES: Final = frozenset({"ID", "String", "Int", "Float", "Boolean"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entities:
     """The entities of one fetch: ``positions[i]`` is what stands for ``targets[i]``.
 
