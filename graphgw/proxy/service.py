@@ -236,6 +236,8 @@ class ServiceHandler:
             head.method in _IDEMPOTENT,
             lines,
             self._rules.preserve_host and "host" in head.headers,
+            self._route.timeouts.first_byte,
+            self._route.timeouts.idle,
         )
 
     def _lines(self, exchange: Exchange) -> bytes:

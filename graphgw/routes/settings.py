@@ -33,7 +33,7 @@ class RouteTimeouts:
     """How long a route may take, in seconds; ``None`` sets no bound."""
 
     first_byte: float = 10.0
-    """From the request to the head of the answer, retries included."""
+    """From the end of the request to the head of the answer, retries included."""
     idle: float = 30.0
     """The longest silence within a body that streams, either way."""
     total: float | None = None

@@ -59,6 +59,7 @@ def routes() -> dict[str, Any]:
         "impatient": {
             "path": "/impatient/*",
             "service": "backend",
+            "max_body_bytes": "64MiB",
             "timeouts": {"first_byte": "300ms", "idle": "300ms"},
         },
         "dead": {"path": "/dead", "service": "dead"},
@@ -121,10 +122,14 @@ def client(url: str) -> Iterator[httpx.Client]:
         yield made
 
 
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
 def raw(url: str, data: bytes, *, seconds: float = 5.0) -> bytes:
     """Send bytes as they are; return all that comes until the connection ends."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), seconds) as sock:
+    with socket.create_connection(_address(url), seconds) as sock:
         sock.sendall(data)
         found = b""
         while True:
@@ -439,8 +444,7 @@ def test_a_slow_client_slows_the_service(
 ):
     process, url = running
     before, sent = rss(process), backend.sent_bytes
-    host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port))) as sock:
+    with socket.create_connection(_address(url)) as sock:
         sock.sendall(b"GET /stream/big?mb=512 HTTP/1.1\r\nhost: a\r\n\r\n")
         wait_for(lambda: backend.sent_bytes > sent)
         time.sleep(1)
@@ -459,8 +463,7 @@ def test_a_slow_service_slows_the_client(
     process, url = running
     before = rss(process)
     backend.hold.clear()
-    host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port))) as sock:
+    with socket.create_connection(_address(url)) as sock:
         sock.sendall(
             b"POST /stream/held HTTP/1.1\r\nhost: a\r\ncontent-length: 67108864\r\n\r\n"
         )
@@ -494,9 +497,8 @@ def test_events_pass_as_they_come(url: str):
 
 
 def test_a_client_that_leaves_ends_the_call(url: str, backend: StreamingBackend):
-    host, _, port = url.removeprefix("http://").partition(":")
     backend.hold.clear()
-    with socket.create_connection((host, int(port))) as sock:
+    with socket.create_connection(_address(url)) as sock:
         sock.sendall(b"GET /stream/held HTTP/1.1\r\nhost: a\r\n\r\n")
         wait_for(lambda: backend.in_flight == 1)
     backend.hold.set()
@@ -540,6 +542,34 @@ def test_a_service_that_is_silent_is_given_up(
 
     assert answer.status_code == 504
     assert answer.json()["code"] == "SOURCE_TIMEOUT"
+
+
+def test_a_slow_client_is_not_taken_for_a_slow_service(url: str):
+    def body() -> Iterator[bytes]:
+        for _ in range(6):
+            time.sleep(0.15)
+            yield b"a"
+
+    answer = httpx.post(f"{url}/impatient/x", content=body(), timeout=10)
+
+    assert answer.json()["bytes"] == 6
+
+
+def test_a_service_that_takes_nothing_is_given_up(url: str, backend: StreamingBackend):
+    backend.hold.clear()
+    with socket.create_connection(_address(url)) as sock:
+        sock.settimeout(5)
+        sock.sendall(
+            b"POST /impatient/held HTTP/1.1\r\nhost: a\r\n"
+            b"content-length: 33554432\r\n\r\n"
+        )
+        with contextlib.suppress(ConnectionError):
+            for _ in range(512):
+                sock.sendall(b"z" * 65536)
+        answer = sock.recv(100)
+    backend.hold.set()
+
+    assert answer.startswith(b"HTTP/1.1 504 ")
 
 
 def test_a_service_that_is_not_there_is_told_as_a_problem(client: httpx.Client):
@@ -594,8 +624,7 @@ def test_more_requests_than_there_are_places_are_refused(
     url: str, client: httpx.Client, backend: StreamingBackend
 ):
     backend.hold.clear()
-    host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port))) as sock:
+    with socket.create_connection(_address(url)) as sock:
         sock.sendall(b"GET /narrow/held HTTP/1.1\r\nhost: a\r\n\r\n")
         wait_for(lambda: backend.in_flight == 1)
         refused = client.get("/narrow/x")

@@ -17,7 +17,7 @@ from graphgw.sources.http_transport.pool import Pool
 from graphgw.sources.http_transport.resolver import SystemResolver
 from graphgw.sources.http_transport.stream_connection import StreamConnection
 from graphgw.sources.tls import build_tls_context
-from graphgw.types import record
+from graphgw.types import Deadline, record
 
 if TYPE_CHECKING:
     import ssl
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from graphgw.sources.http_transport.connection import Connection
     from graphgw.sources.http_transport.settings import TransportSettings
-    from graphgw.types import Deadline
 
 __all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer", "encode_lines"]
 
@@ -39,7 +38,8 @@ class StreamRequest:
     are more of them, as ``encode_lines`` gave them. ``host`` is the origin's unless the
     request ``has_host``. ``body`` is sent as it comes, in chunks if
     ``content_length`` is not known. ``deadline`` bounds the time to the head of the
-    answer.
+    answer; with a body, ``patience`` seconds from its end do, and ``idle`` those in
+    which the server takes nothing of it.
     """
 
     method: str
@@ -53,6 +53,8 @@ class StreamRequest:
     is_idempotent: bool = False
     lines: bytes = field(default=b"", repr=False)
     has_host: bool = False
+    patience: float = 10.0
+    idle: float = 30.0
 
 
 class StreamedAnswer:
@@ -204,7 +206,8 @@ async def _exchange(
             connection.abort()
             raise
         return StreamedAnswer(connection, None)
-    pump = loop.create_task(_pump(connection, request.body, request.content_length))
+    connection.deadline = None  # a client that is slow is not the server's fault
+    pump = loop.create_task(_pump(pool, connection, request, request.body))
     pump.add_done_callback(lambda task: _tell_failure(task, answered, connection))
     try:
         await answered
@@ -216,21 +219,26 @@ async def _exchange(
 
 
 async def _pump(
-    connection: StreamConnection, body: AsyncIterator[bytes], length: int | None
+    pool: _StreamPool,
+    connection: StreamConnection,
+    request: StreamRequest,
+    body: AsyncIterator[bytes],
 ) -> None:
     """Send the body as it comes; the client is read no faster than this."""
-    sent = 0
+    length, idle, sent = request.content_length, request.idle, 0
     async for part in body:
         sent += len(part)
         if length is None:
-            await connection.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await connection.write(b"%x\r\n%b\r\n" % (len(part), part), idle)
         elif sent > length:
-            raise disconnected("")
+            raise disconnected(request.source)
         else:
-            await connection.write(part)
+            await connection.write(part, idle)
     if length is not None and sent < length:
-        raise disconnected("")
-    connection.end_request(b"0\r\n\r\n" if length is None else b"")
+        raise disconnected(request.source)
+    end = b"0\r\n\r\n" if length is None else b""
+    connection.end_request(end, Deadline.after(request.patience))
+    pool.watch()
 
 
 def _tell_failure(

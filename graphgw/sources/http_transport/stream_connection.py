@@ -140,21 +140,35 @@ class StreamConnection(asyncio.Protocol):
         self.has_answer_bytes = False
         cast("asyncio.Transport", self._transport).write(head)
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, idle: float) -> None:
         """Write a piece of the body; wait while the server does not take it.
+
+        Args:
+            data: The piece.
+            idle: The most seconds to wait.
 
         Raises:
             SourceDisconnectedError: The connection is gone.
+            SourceTimeoutError: The server takes nothing.
         """
         if self._transport is None or self._transport.is_closing():
             raise disconnected(self._source)
         self._transport.write(data)
         if self._drained is not None:
-            await self._drained
+            try:
+                async with asyncio.timeout(idle):
+                    await self._drained
+            except TimeoutError as error:
+                raise timed_out(self._source) from error
 
-    def end_request(self, data: bytes = b"") -> None:
-        """Note that the request is whole; write what marks its end."""
+    def end_request(self, data: bytes, deadline: Deadline) -> None:
+        """Note that the request is whole; write what marks its end.
+
+        If the head of the answer is not here, it has until ``deadline``.
+        """
         self._is_request_sent = True
+        if self._head is not None:
+            self.deadline = deadline
         if data and self._transport is not None:
             self._transport.write(data)
 
