@@ -277,6 +277,50 @@ async def test_a_batch_goes_on_while_somebody_waits():
     assert await second == "u1"
 
 
+async def test_the_call_is_made_again_when_who_made_it_left_others_behind():
+    calls, started, gate = [], asyncio.Event(), asyncio.Event()
+
+    async def users(ids, _context):
+        calls.append(list(ids))
+        started.set()
+        await gate.wait()
+        return ids
+
+    context = open_context()
+    first = asyncio.create_task(context.load_many(users, ["u1", "u2"]))
+    second = asyncio.create_task(context.load_many(users, ["u2", "u3"]))
+    await started.wait()
+    late = asyncio.create_task(context.load(users, "u1"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait((first,))
+    gate.set()
+
+    assert await second == ["u2", "u3"]
+    assert await late == "u1"
+    assert calls == [["u1", "u2", "u3"]] * 2
+
+
+async def test_nobody_is_called_for_those_who_left_together():
+    calls, started = [], asyncio.Event()
+
+    async def users(ids, _context):
+        calls.append(list(ids))
+        started.set()
+        await asyncio.Event().wait()
+
+    context = open_context()
+    waiters = [
+        asyncio.create_task(context.load_many(users, ["u1", key])) for key in "ab"
+    ]
+    await started.wait()
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.wait(waiters)
+
+    assert calls == [["u1", "a", "b"]]
+
+
 async def test_a_key_can_be_loaded_again_after_its_batch_was_cancelled_before_it_left():
     users, calls = recording_loader()
     context = open_context()
