@@ -11,7 +11,7 @@ import orjson
 if TYPE_CHECKING:
     from graphgw.telemetry.events import OperationFinished
 
-__all__ = ["OperationLines", "operation_fields"]
+__all__ = ["OperationLines", "Timestamps", "operation_fields"]
 
 _MAX_LAYOUTS: Final = 1000
 _quote: Final = json.encoder.encode_basestring_ascii
@@ -54,7 +54,7 @@ class OperationLines:
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[object, ...], _Layout] = {}
-        self._timestamps = _Timestamps()
+        self._timestamps = Timestamps()
 
     def write(self, event: OperationFinished) -> str:
         """Return the line, with its end."""
@@ -105,7 +105,7 @@ def _member(name: str, value: object) -> str:
     return f',"{name}":{orjson.dumps(value).decode()}'
 
 
-class _Timestamps:
+class Timestamps:
     """The time in UTC as text; what holds for a whole second is kept for it."""
 
     __slots__ = ("_second", "_text")
@@ -115,6 +115,7 @@ class _Timestamps:
         self._text = ""
 
     def now(self) -> str:
+        """Return the time now."""
         moment = time.time()
         second = int(moment)
         if second != self._second:
