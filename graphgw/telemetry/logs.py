@@ -18,6 +18,7 @@ from graphgw.telemetry.events import (
     SnapshotSwapped,
 )
 from graphgw.telemetry.operation_lines import OperationLines, operation_fields
+from graphgw.telemetry.route_lines import RouteLines, route_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,7 @@ class LogObserver:
         self._lowest = _LEVELS[level]
         self._lines: list[str] = []
         self._operations = OperationLines()
+        self._routes = RouteLines()
         self.takers: dict[type[Any], Callable[[Any], None]] = {
             OperationFinished: (
                 self._on_operation if self._is_json else self._show_operation
@@ -95,22 +97,10 @@ class LogObserver:
         self._write("info", "operation", fields)
 
     def _on_route(self, event: RouteFinished) -> None:
-        fields: dict[str, Any] = {
-            "route": event.route,
-            "method": event.method,
-            "ms": round(event.seconds * 1000, 2),
-            "status": event.status,
-            "request_id": event.request_id,
-        }
-        if event.subject is not None:
-            fields["subject"] = event.subject
-        if event.ip is not None:
-            fields["ip"] = event.ip
-        if event.error_code is not None:
-            fields["errors"] = (event.error_code,)
-        if not event.is_whole:
-            fields["broken"] = True
-        self._write("info", "request", fields)
+        if self._is_json:
+            self._append(self._routes.write(event))
+        else:
+            self._write("info", "request", route_fields(event))
 
     def _on_failure(self, event: InternalFailure) -> None:
         fields = {
