@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from graphgw.errors import BadRequestError, GraphGWError, SourceError
+from graphgw.errors import (
+    BadRequestError,
+    GraphGWError,
+    SourceAnswerTooLargeError,
+    SourceError,
+)
 from graphgw.routes.exchange import ClientLeftError
 from graphgw.routes.problem import PROBLEM_TYPE, describe_problem
 from graphgw.server.streaming import STREAMING
@@ -24,6 +29,7 @@ __all__ = ["ASGIBody", "ASGIResponder", "AnswerBrokenError"]
 
 _WATCH_AFTER: Final = 0.02
 """Seconds after which a running request is watched for a client that left."""
+_WHOLE_BYTES: Final = 1024 * 1024
 _NO_LENGTH: Final = frozenset((204, 304))
 _NO_EXTENSIONS: Final[dict[str, Any]] = {}
 
@@ -154,6 +160,7 @@ class ASGIResponder:
 
     __slots__ = (
         "_connection",
+        "_is_old",
         "_send",
         "added",
         "idle",
@@ -166,6 +173,7 @@ class ASGIResponder:
         extensions = scope.get("extensions") or _NO_EXTENSIONS
         self._connection: StreamingProtocol | None = extensions.get(STREAMING)
         self._send = send
+        self._is_old = scope.get("http_version") == "1.0"
         self.added: tuple[tuple[bytes, bytes], ...] = ()
         self.idle = 30.0
         """The longest that nothing may move in an answer, in seconds."""
@@ -192,9 +200,16 @@ class ASGIResponder:
     ) -> None:
         """Answer piece by piece.
 
+        A client of HTTP/1.0 cannot read pieces: what has no length it gets whole.
+
         Raises:
             AnswerBrokenError: It cannot be completed.
+            SourceAnswerTooLargeError: It is too long to be given whole.
         """
+        headers = list(headers)
+        if self._is_old and not any(name == b"content-length" for name, _ in headers):
+            await self.respond(status, headers, await _collect(chunks))
+            return
         await self._start(status, [*headers, *self.added])
         loop, idle = asyncio.get_running_loop(), self.idle
         try:
@@ -236,3 +251,18 @@ class ASGIResponder:
         if self._connection is None:
             raise AnswerBrokenError("the answer broke off")
         self._connection.break_off()
+
+
+async def _collect(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return all pieces as one.
+
+    Raises:
+        SourceAnswerTooLargeError: They are too many.
+    """
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > _WHOLE_BYTES:
+            message = "the answer is too long for a client of HTTP/1.0"
+            raise SourceAnswerTooLargeError(message)
+    return bytes(body)

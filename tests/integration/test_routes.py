@@ -303,6 +303,25 @@ def test_answers_without_a_body_keep_the_connection(
     assert "content-length" not in answers[0].headers
 
 
+def test_requests_that_come_at_once_are_answered_in_order(url: str):
+    asked = [f"GET /echo/{n} HTTP/1.1\r\nhost: a\r\n\r\n" for n in range(3)]
+    last = "GET /echo/last HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+    answer = raw(url, "".join([*asked, last]).encode())
+
+    places = [answer.index(f"/echo/{name}".encode()) for name in (0, 1, 2, "last")]
+    assert places == sorted(places)
+    assert answer.count(b"HTTP/1.1 200 ") == 4
+
+
+def test_a_client_of_http_1_0_is_answered_without_chunks(url: str):
+    answer = raw(url, b"GET /stream/chunked?mb=1 HTTP/1.0\r\nhost: a\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"transfer-encoding" not in answer.partition(b"\r\n\r\n")[0]
+    assert len(answer.partition(b"\r\n\r\n")[2]) == MIB
+
+
 def test_interim_answers_are_passed_over(client: httpx.Client):
     assert client.get("/echo/interim").text == "ok"
 
