@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
@@ -18,15 +18,17 @@ from graphgw.sources.urls import build_query, expand_template
 from graphgw.types import SYSTEM_CLOCK, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Hashable, Mapping
+    from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 
     from graphgw.context import RequestContext
     from graphgw.sources.protocol import HTTPRequest, HTTPResponse, Transport
     from graphgw.sources.settings import ServiceSettings
     from graphgw.sources.urls import Params
-    from graphgw.types import JSON, Clock
+    from graphgw.types import JSON, Clock, Deadline
 
-__all__ = ["RAISE", "HTTPService"]
+__all__ = ["RAISE", "HTTPService", "PostTarget"]
+
+T = TypeVar("T")
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _MOST_PATHS: Final = 1000
@@ -46,6 +48,19 @@ class _URL:
 
     origin: str
     target: str
+    is_plain: bool
+
+
+@record
+class PostTarget:
+    """A URL that is posted to with the same headers each time."""
+
+    url: str
+    origin: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    lines: str
+    endpoint: str
     is_plain: bool
 
 
@@ -269,6 +284,69 @@ class HTTPService:
                 is_raw=True,
             )
         )
+
+    def open_target(
+        self, url: str, headers: Iterable[tuple[str, str]], endpoint: str
+    ) -> PostTarget:
+        """Return what ``post`` needs to know of a URL.
+
+        Raises:
+            SourceError: The headers cannot be sent.
+        """
+        names = self.settings.request_id_header, self.settings.deadline_header
+        others = (pair for pair in headers if pair[0] not in names)
+        pairs = (*self._own_headers, *others)
+        known = self._urls.get(url) or self._learn_url(url)
+        lines = encode_headers(pairs, self._name)
+        return PostTarget(
+            url, known.origin, known.target, pairs, lines, endpoint, known.is_plain
+        )
+
+    def post(
+        self,
+        target: PostTarget,
+        body: bytes,
+        context: RequestContext,
+        deadline: Deadline,
+        read: Callable[[HTTPResponse], T],
+        *,
+        is_idempotent: bool,
+        may_share: bool,
+    ) -> Coroutine[Any, Any, T | HTTPResponse]:
+        """Post a body as ``send`` does; the context says who asks.
+
+        ``read`` makes a value of an answer while the call is guarded. The answer
+        itself is returned where nothing was made of it: it refuses the call, or is
+        that of an equal call.
+        """
+        key = None
+        if is_idempotent and may_share:
+            key = ("POST", target.url, target.lines, body)
+        call: HTTPCall[T | HTTPResponse] = HTTPCall(
+            "POST",
+            target.origin,
+            target.path,
+            target.headers,
+            target.lines,
+            body,
+            deadline,
+            target.endpoint,
+            context.observer,
+            context.request_id,
+            partial(self._read_post, read),
+            key,
+            is_idempotent=is_idempotent,
+            is_plain=is_idempotent and target.is_plain and body != b"",
+            is_raw=True,
+        )
+        return self._caller.call(call)
+
+    def _read_post(
+        self, read: Callable[[HTTPResponse], T], response: HTTPResponse
+    ) -> T:
+        if is_refusal(response.status):
+            raise self._reader.status_error(response)
+        return read(response)
 
     @property
     def streams(self) -> StreamTransport:

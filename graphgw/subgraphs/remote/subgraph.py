@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from graphgw.errors import ConfigurationError, Problem
@@ -14,8 +15,10 @@ from graphgw.planning.print_document import (
     print_fetch_document,
 )
 from graphgw.sources.deadlines import shorten
+from graphgw.sources.http_service import HTTPService
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.subgraphs.coalesce import Coalescer
+from graphgw.subgraphs.protocol import FetchResult
 from graphgw.subgraphs.remote.answer import AnswerReader
 from graphgw.subgraphs.remote.answer_types import build_answer_decoder
 from graphgw.subgraphs.remote.fetch import RemoteFetch
@@ -33,7 +36,7 @@ from graphgw.subgraphs.remote.kept_roots import (
 from graphgw.subgraphs.remote.shared_fetch import has_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from graphql import GraphQLSchema
 
@@ -41,9 +44,10 @@ if TYPE_CHECKING:
     from graphgw.federation.supergraph import OperationKind, Supergraph
     from graphgw.operations.operation import VariableDefinition
     from graphgw.planning.plan import Fetch
+    from graphgw.sources.http_service import PostTarget
     from graphgw.sources.protocol import HTTPResponse, Transport
     from graphgw.subgraphs.cache_rules import CacheRule
-    from graphgw.subgraphs.protocol import FetchResult, PreparedFetch
+    from graphgw.subgraphs.protocol import PreparedFetch
     from graphgw.subgraphs.remote.answer_types import AnswerDecoder
     from graphgw.subgraphs.remote.headers import HeaderPairs
     from graphgw.types import Deadline
@@ -55,6 +59,8 @@ GRAPHQL_HEADERS: Final = (
     ("content-type", "application/json"),
 )
 """What every GraphQL request over HTTP is sent with."""
+
+_ENDPOINT: Final = "POST graphql"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,8 @@ class RemoteSubgraph:
         "_root_rules",
         "_roots",
         "_select_headers",
+        "_service",
+        "_target",
         "coalescer",
         "name",
         "reader",
@@ -123,6 +131,8 @@ class RemoteSubgraph:
         self._fixed_headers = (
             (*GRAPHQL_HEADERS, *self._select_headers({})) if is_fixed else None
         )
+        self._service = _find_service(transport, self.settings) if is_fixed else None
+        self._target: PostTarget | None = None
         self._inserted = frozenset(name.lower() for name, _ in rules.insert)
         self._renamed = frozenset(
             new.lower() for old, new in rules.rename if tells_identity(old.lower())
@@ -256,13 +266,43 @@ class RemoteSubgraph:
         Raises:
             SourceError: The subgraph did not answer, or not with GraphQL.
         """
-        settings = self.settings
-        deadline = shorten(deadline or context.deadline, settings.timeout)
+        deadline = shorten(deadline or context.deadline, self.settings.timeout)
+        # Read while the call is guarded, so that what is no answer counts as the
+        # subgraph's failure.
+        read = partial(self._read, entities, decoder)
+        service = self._service
+        if service is None:
+            answer = await self._send(
+                body, context, deadline, read, is_idempotent=is_idempotent
+            )
+        else:
+            answer = await service.post(
+                self._target or self._open_target(service),
+                body,
+                context,
+                deadline,
+                read,
+                is_idempotent=is_idempotent,
+                may_share=self._may_share and context.may_share,
+            )
+        # Who joined another's call reads it for itself: objects are changed in place.
+        return answer if isinstance(answer, FetchResult) else read(answer)
+
+    def _open_target(self, service: HTTPService) -> PostTarget:
+        headers = self._fixed_headers or GRAPHQL_HEADERS
+        self._target = service.open_target(self.url, headers, _ENDPOINT)
+        return self._target
+
+    async def _send(
+        self,
+        body: bytes,
+        context: RequestContext,
+        deadline: Deadline,
+        read: Callable[[HTTPResponse], FetchResult],
+        *,
+        is_idempotent: bool,
+    ) -> FetchResult | HTTPResponse:
         results: list[FetchResult] = []
-
-        def read(response: HTTPResponse) -> None:
-            results.append(self._read(response, entities, decoder))
-
         response = await self.transport.send(
             HTTPRequest(
                 "POST",
@@ -272,15 +312,13 @@ class RemoteSubgraph:
                 body,
                 self.name,
                 is_idempotent,
-                "POST graphql",
+                _ENDPOINT,
                 context.observer,
-                # Read here, so that what is no answer counts as the subgraph's failure.
-                check=read,
+                check=lambda found: results.append(read(found)),
                 may_share=self._may_share and context.may_share,
             )
         )
-        # Who joined another's call reads it for itself: objects are changed in place.
-        return results[-1] if results else self._read(response, entities, decoder)
+        return results[-1] if results else response
 
     def _build_headers(
         self, context: RequestContext, deadline: Deadline
@@ -298,9 +336,9 @@ class RemoteSubgraph:
 
     def _read(
         self,
-        response: HTTPResponse,
         entities: int | None,
         decoder: AnswerDecoder | None,
+        response: HTTPResponse,
     ) -> FetchResult:
         result = self.reader.read(response, entities, decoder)
         found = response.headers
@@ -311,3 +349,14 @@ class RemoteSubgraph:
         if control is None and not headers:
             return result
         return replace(result, headers=headers, cache_control=control)
+
+
+def _find_service(transport: Transport, settings: RemoteSettings) -> HTTPService | None:
+    """Return the service that a transport is, if it adds the headers of its own."""
+    if not isinstance(transport, HTTPService):
+        return None
+    known = transport.settings
+    is_known = settings.request_id_header == known.request_id_header
+    if not is_known or settings.deadline_header not in {None, known.deadline_header}:
+        return None
+    return transport

@@ -11,7 +11,7 @@ from graphgw.federation.selection import Argument, Field, Fragment
 from graphgw.operations.operation import VariableDefinition
 from graphgw.planning.plan import EntityInput, Fetch, PathStep
 from graphgw.sources.http_service import HTTPService
-from graphgw.sources.settings import BreakerSettings, ServiceSettings
+from graphgw.sources.settings import BreakerSettings, RetrySettings, ServiceSettings
 from graphgw.subgraphs.protocol import FetchError, FetchResult
 from graphgw.subgraphs.remote.answer import AnswerReader
 from graphgw.subgraphs.remote.headers import HeaderRules
@@ -227,7 +227,7 @@ async def test_an_answer_is_read_once():
     class Reader:
         def read(self, response, entities, decoder=None):
             reads.append(entities)
-            return AnswerReader("user-data").read(response, entities)
+            return AnswerReader("user-data").read(response, entities, decoder)
 
     subgraph.reader = Reader()
     result = await ask(subgraph)
@@ -305,3 +305,71 @@ async def test_masked_errors_keep_their_path_alone():
     assert result.errors == (
         FetchError('subgraph "user-data" reported an error', ("user", "name")),
     )
+
+
+def over_service(answer, *, settings=None, rules=None, status=200, **options):
+    transport = RecordingTransport(answer, status=status)
+    known = ServiceSettings(name="user-data", url=URL, **options)
+    service = HTTPService(known, transport)
+    return RemoteSubgraph("user-data", URL, service, rules, settings), transport
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(RemoteSettings(), id="as-the-service"),
+        pytest.param(RemoteSettings(request_id_header="x-trace"), id="another-id"),
+        pytest.param(RemoteSettings(deadline_header="x-left"), id="another-deadline"),
+    ],
+)
+async def test_a_service_adds_its_headers_to_those_of_the_subgraph(settings):
+    rules = HeaderRules(insert=(("X-Gateway", "graphgw"),))
+    subgraph, transport = over_service(
+        {"data": {"user": None}},
+        settings=settings,
+        rules=rules,
+        headers=(("X-Own", "1"),),
+        deadline_header="x-deadline",
+    )
+
+    for _ in range(2):
+        await ask(subgraph, request_id="r1")
+
+    expected = {
+        "accept": "application/graphql-response+json, application/json;q=0.9",
+        "content-type": "application/json",
+        "x-gateway": "graphgw",
+        "x-own": "1",
+        settings.request_id_header: "r1",
+    }
+    for request in transport.requests:
+        headers = dict(request.headers)
+        assert int(headers.pop("x-deadline")) > 0
+        assert settings.deadline_header is None or headers.pop("x-left")
+        assert headers == expected
+        assert len(request.headers) == len(dict(request.headers))
+
+
+async def test_what_a_subgraph_says_when_it_refuses_is_read_after_all_attempts():
+    subgraph, transport = over_service(
+        {"errors": [{"message": "too busy"}]},
+        status=503,
+        retries=RetrySettings(max_retries=1, backoff=0.001),
+    )
+
+    with pytest.raises(
+        SourceError, match='subgraph "user-data" answered 503'
+    ) as raised:
+        await ask(subgraph)
+
+    assert raised.value.status == 503
+    assert len(transport.requests) == 2
+
+
+async def test_mutations_over_a_service_are_sent_once():
+    subgraph, transport = over_service({}, status=503)
+
+    with pytest.raises(SourceError):
+        await ask(subgraph, Fetch(0, "A", "mutation", ROOT.selections))
+
+    assert len(transport.requests) == 1
