@@ -150,7 +150,7 @@ class RemoteSubgraph:
         self.vouched_schema: GraphQLSchema | None = None
         """What answers fit that are vouched for."""
 
-    def adopt_cache_rules(self, supergraph: Supergraph, graph: str) -> None:
+    def adopt(self, supergraph: Supergraph, graph: str) -> None:
         """Learn from the supergraph what answers look like, and what may be kept.
 
         It counts for fetches that are prepared from then on.
