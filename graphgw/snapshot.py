@@ -125,7 +125,7 @@ class Snapshot:
         self.subgraphs = subgraphs
         for graph, subgraph in subgraphs.items():
             if isinstance(subgraph, RemoteSubgraph):
-                subgraph.adopt_cache_rules(supergraph, graph)
+                subgraph.adopt(supergraph, graph)
         self.policies = policies
         self.loader_rules = {
             function: rule

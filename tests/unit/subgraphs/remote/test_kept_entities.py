@@ -78,7 +78,7 @@ class Setting:
         supergraph = compose([SubgraphSDL("users", "http://u", sdl)]).supergraph
         self.subgraph = RemoteSubgraph("users", "http://u", self.users, headers)
         (graph,) = supergraph.graphs
-        self.subgraph.adopt_cache_rules(supergraph, graph)
+        self.subgraph.adopt(supergraph, graph)
 
     def prepare(self, *fields):
         return self.subgraph.prepare(fetch_of(*fields), ())

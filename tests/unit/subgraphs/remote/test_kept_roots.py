@@ -80,7 +80,7 @@ class Setting:
         supergraph = compose([SubgraphSDL("shop", "http://s", sdl)]).supergraph
         self.subgraph = RemoteSubgraph("shop", "http://s", self.shop, headers)
         (graph,) = supergraph.graphs
-        self.subgraph.adopt_cache_rules(supergraph, graph)
+        self.subgraph.adopt(supergraph, graph)
 
     async def ask(
         self, *fields, variables=None, kind="query", after_mutation=False, **context
