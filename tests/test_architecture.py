@@ -20,6 +20,7 @@ LAYERS = (
     ("warm_up",),
     ("snapshot",),
     ("config", "subscriptions"),
+    ("openapi",),
     ("endpoints", "proxy", "transcoding"),
     ("composition", "execution", "routes"),
     ("subgraphs",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from graphgw.openapi.settings import OpenAPISettings
 from graphgw.operations.settings import LimitSettings, WarmUpSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies.settings import AuthSettings, PolicySettings
@@ -62,6 +63,8 @@ class ServerSettings:
     workers: int = 1
     path: str = "/graphql"
     has_graphiql: bool = True
+    has_api_docs: bool = True
+    """Whether ``/openapi.json`` tells what routes offer, and ``/docs`` shows it."""
     examples: tuple[ExampleOperation, ...] = ()
     max_body_bytes: int = 1024 * 1024
     max_header_bytes: int = 32 * 1024
@@ -112,6 +115,7 @@ class Settings:
     """The one local subgraph to serve, for any federation router in front of it."""
     services: tuple[ServiceSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
+    openapi: OpenAPISettings = field(default_factory=OpenAPISettings)
     variants: tuple[VariantSettings, ...] = ()
     variant_header: str | None = None
     """The header by which clients may choose a variant."""

@@ -58,6 +58,10 @@ class Endpoint:
     keeps_partial: bool = False
     statuses: Mapping[str, int] = field(default_factory=dict)
     """The HTTP status of each error code."""
+    description: str = ""
+    """What the file's author says of the operation."""
+    has_conditions: bool = False
+    """Whether ``@skip`` and ``@include`` may leave something out."""
 
     @property
     def is_mutation(self) -> bool:

@@ -13,6 +13,7 @@ from graphql import (
 )
 
 from graphgw.endpoints.endpoint import BoundVariable, Endpoint, Source
+from graphgw.endpoints.read_comment import read_comment
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.selection import Field, Fragment
 
@@ -76,6 +77,8 @@ def open_endpoint(
         status=target.status,
         keeps_partial=target.partial == "allow",
         statuses=dict(target.statuses),
+        description=read_comment(text, document.operation),
+        has_conditions=bool(document.conditions),
     )
 
 

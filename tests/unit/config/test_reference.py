@@ -16,6 +16,7 @@ from graphgw.config import settings as config
 from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings_text
 from graphgw.config.models import build_model
+from graphgw.openapi.settings import OpenAPISettings
 from graphgw.operations.settings import LimitSettings, WarmUpSettings
 from graphgw.planning.settings import PlanningSettings
 from graphgw.policies import settings as policies
@@ -54,6 +55,7 @@ CLASSES: dict[str, type[Any]] = {
     "routes.NAME.request.headers": routes.HeaderChanges,
     "routes.NAME.request.body": routes.BodyChanges,
     "routes.NAME.response": routes.ResponseChanges,
+    "openapi": OpenAPISettings,
     "variants.NAME": variants.VariantSettings,
     "variants.NAME.limits": variants.VariantLimits,
     "variants.NAME.addresses": variants.VariantAddresses,
@@ -189,7 +191,7 @@ def test_every_section_has_an_example():
 
     sections = {i.name for i in fields(config.Settings) if f"\n## {i.name}\n" in PAGE}
 
-    assert len(sections) == 13
+    assert len(sections) == 14
     assert sections <= used
 
 

@@ -1,0 +1,1 @@
+"""What routes offer, as one OpenAPI 3.1 document."""

@@ -1,0 +1,166 @@
+"""Every route of a gateway as one OpenAPI 3.1 document.
+
+See https://spec.openapis.org/oas/v3.1.1.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from graphgw.endpoints.handler import EndpointHandler
+from graphgw.openapi.components import Components
+from graphgw.openapi.endpoint import describe_endpoint, needs_caller
+from graphgw.openapi.paths import PathNames
+from graphgw.openapi.problems import PROBLEM_SCHEMAS, problem_responses
+from graphgw.openapi.security import describe_schemes, requirements_of
+from graphgw.openapi.service import describe_service
+from graphgw.openapi.types import TypeSchemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from graphgw.endpoints.endpoint import Endpoint
+    from graphgw.openapi.settings import OpenAPISettings
+    from graphgw.policies.settings import AuthSettings
+    from graphgw.routes.exchange import RouteHandler
+    from graphgw.routes.settings import RouteSettings
+    from graphgw.types import JSONObject
+
+    RouteContent: TypeAlias = Endpoint | None
+
+__all__ = ["content_of", "describe_routes", "routes_of_host"]
+
+_VERSION: Final = "3.1.1"
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_OPERATIONS: Final = "operations"
+_TAGS: Final = {_OPERATIONS: "Operations on the graph."}
+
+
+def content_of(handler: RouteHandler) -> RouteContent:
+    """Return what is known of what a route answers with."""
+    return handler.endpoint if isinstance(handler, EndpointHandler) else None
+
+
+def describe_routes(
+    routes: Iterable[tuple[RouteSettings, RouteContent]],
+    settings: OpenAPISettings,
+    auth: AuthSettings,
+) -> JSONObject:
+    """Return the document of what routes offer.
+
+    Args:
+        routes: Each route, with what it answers with where that is known.
+        settings: The document's head.
+        auth: How callers say who they are.
+    """
+    writer = _Writer()
+    for route, content in routes:
+        writer.add(route, content)
+    writer.components.add(PROBLEM_SCHEMAS)
+    about: JSONObject = {"title": settings.title, "version": settings.version}
+    if settings.description:
+        about["description"] = settings.description
+    return {
+        "openapi": _VERSION,
+        "info": about,
+        "servers": [{"url": url} for url in settings.servers],
+        "tags": [
+            {"name": name, **({"description": _TAGS[name]} if name in _TAGS else {})}
+            for name in writer.tags
+        ],
+        "paths": dict(sorted(writer.paths.items())),
+        "components": {
+            "schemas": writer.components.schemas,
+            "responses": problem_responses(),
+            "securitySchemes": describe_schemes(auth),
+        },
+    }
+
+
+def routes_of_host(
+    routes: Sequence[RouteSettings], host: str
+) -> tuple[RouteSettings, ...]:
+    """Return the routes that a host has, those that name it before the others.
+
+    Args:
+        routes: All routes.
+        host: As clients send it, with or without port; may be empty.
+    """
+    name = host.lower().partition(":")[0]
+
+    def rank(route: RouteSettings) -> int | None:
+        if route.host is None:
+            return 2
+        pattern = route.host.lower()
+        if pattern == name:
+            return 0
+        return 1 if pattern.startswith("*") and name.endswith(pattern[1:]) else None
+
+    found = [(rank(route), route) for route in routes]
+    ranked = [(place, route) for place, route in found if place is not None]
+    return tuple(route for _, route in sorted(ranked, key=lambda pair: pair[0]))
+
+
+class _Writer:
+    """Writes one route after the other."""
+
+    def __init__(self) -> None:
+        self.components = Components()
+        self.paths: dict[str, JSONObject] = {}
+        self.tags: dict[str, None] = {}
+        self._names = PathNames()
+        self._ids: set[str] = set()
+
+    def add(self, route: RouteSettings, content: RouteContent) -> None:
+        """Write a route; what an earlier one answers is left to it."""
+        path = self._names.write(route.path)
+        item = self.paths.setdefault(path.text, {})
+        methods = [m for m in _methods(route, content) if m not in item]
+        for method in methods:
+            item[method] = self._operation(route, content, method, path.parameters)
+            name = route.name if len(methods) == 1 else f"{route.name}_{method}"
+            item[method]["operationId"] = self._free_id(name)
+        if not item:
+            del self.paths[path.text]
+
+    def _operation(
+        self,
+        route: RouteSettings,
+        content: RouteContent,
+        method: str,
+        names: Mapping[str, str],
+    ) -> JSONObject:
+        needs = False
+        if content is None:
+            tag = route.service or route.kind
+            found = describe_service(route, method, names)
+        else:
+            tag = _OPERATIONS
+            needs = needs_caller(content)
+            found = describe_endpoint(content, method, names, self._types(route))
+        self.tags[tag] = None
+        security = requirements_of(route, needs_caller=needs)
+        return {"tags": [tag], **found, "security": security}
+
+    def _types(self, route: RouteSettings) -> TypeSchemas:
+        variant = route.operation.variant if route.operation else None
+        return TypeSchemas(self.components, f"{variant}." if variant else "")
+
+    def _free_id(self, name: str) -> str:
+        free = name
+        while free in self._ids:
+            free += "_"
+        self._ids.add(free)
+        return free
+
+
+def _methods(route: RouteSettings, content: RouteContent) -> Iterator[str]:
+    """Yield the methods that are told of; HEAD goes without saying."""
+    if route.methods:
+        yield from (m.lower() for m in route.methods if m.lower() in _METHODS)
+    elif content is None:
+        yield from _METHODS
+    else:
+        yield "get"
+        if content.body_variables:
+            yield "post"
