@@ -10,8 +10,8 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from graphgw.endpoints.handler import EndpointHandler
-from graphgw.endpoints.open_endpoint import open_endpoint
-from graphgw.errors import ConfigurationError, Problem, RequestError
+from graphgw.endpoints.read_endpoint import read_endpoint
+from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
@@ -22,12 +22,13 @@ from graphgw.routes.headers import ForwardRules
 from graphgw.routes.match import RouteTable, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Mapping
 
     from graphgw.config.settings import Settings
     from graphgw.context import RequestContext
+    from graphgw.endpoints.endpoint import Endpoint
     from graphgw.execution.response import GraphQLResponse
+    from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import GraphQLRequest
     from graphgw.resources import Resources
     from graphgw.routes.exchange import Exchange, RouteHandler
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
     from graphgw.snapshot import Snapshot
     from graphgw.sources.http_service import HTTPService
 
-__all__ = ["NO_ROUTES", "OpenRoute", "RouteParts", "Routes", "open_routes"]
+__all__ = [
+    "NO_ROUTES",
+    "OpenRoute",
+    "RouteParts",
+    "Routes",
+    "open_routes",
+    "read_endpoints",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,50 +122,65 @@ def _service_parts(
 
 
 async def _open_operation(route: RouteSettings, parts: RouteParts) -> RouteHandler:
-    target = route.operation
-    assert target is not None  # noqa: S101 - this opens no other kind
-    where = f"routes.{route.name}.operation"
-    view = parts.snapshot
-    if target.variant is not None:
-        if target.variant not in view.variants:
-            known = ", ".join(view.variants) or "none"
-            raise ConfigurationError(
-                [
-                    Problem(
-                        f'there is no variant "{target.variant}"',
-                        f"{where}.variant",
-                        f"there are: {known}",
-                    )
-                ]
-            )
-        view = view.variants[target.variant]
-    try:
-        text = await asyncio.to_thread(target.file.read_text, "utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(f"the file cannot be read: {error}", f"{where}.file")
-        raise ConfigurationError([problem]) from error
-    try:
-        prepared = await view.prepare_document(text, target.operation)
-        operation = await view.normalize(
-            prepared, (True,) * len(prepared.document.conditions)
-        )
-    except RequestError as error:
-        raise ConfigurationError(
-            list(_problems_of_document(error, where, target.file))
-        ) from error
-    endpoint = open_endpoint(
-        route, text, prepared.document, operation, view.supergraph.api_schema
+    views = parts.snapshot.variants
+    endpoint = await asyncio.to_thread(
+        _read_endpoint,
+        route,
+        parts.settings,
+        parts.snapshot.supergraph,
+        {name: view.supergraph for name, view in views.items()},
     )
+    variant = None if route.operation is None else route.operation.variant
+    view = parts.snapshot if variant is None else views[variant]
     return EndpointHandler(endpoint, partial(parts.answer, view))
 
 
-def _problems_of_document(
-    error: RequestError, where: str, file: Path
-) -> Iterator[Problem]:
-    found = getattr(error, "errors", ((error.message, error.locations),))
-    for message, locations in found:
-        line = f":{locations[0].line}" if locations else ""
-        yield Problem(message, f"{where} ({file}{line})")
+def _read_endpoint(
+    route: RouteSettings,
+    settings: Settings,
+    supergraph: Supergraph,
+    contracts: Mapping[str, Supergraph],
+) -> Endpoint:
+    name = None if route.operation is None else route.operation.variant
+    if name is None:
+        return read_endpoint(route, supergraph.api_schema, settings.limits)
+    if name not in contracts:
+        problem = Problem(
+            f'there is no variant "{name}"',
+            f"routes.{route.name}.operation.variant",
+            f"there are: {', '.join(contracts) or 'none'}",
+        )
+        raise ConfigurationError([problem])
+    variant = next(v for v in settings.variants if v.name == name)
+    limits = variant.limits.apply(settings.limits)
+    return read_endpoint(route, contracts[name].api_schema, limits)
+
+
+def read_endpoints(
+    settings: Settings, supergraph: Supergraph, contracts: Mapping[str, Supergraph]
+) -> list[Endpoint]:
+    """Return the endpoints of all routes that lead to operations.
+
+    Args:
+        settings: Has the routes.
+        supergraph: The whole graph.
+        contracts: What each variant has of it, by name.
+
+    Raises:
+        ConfigurationError: Some do not fit the graph; holds all problems.
+    """
+    problems: list[Problem] = []
+    endpoints = []
+    for route in settings.routes:
+        if route.operation is None:
+            continue
+        try:
+            endpoints.append(_read_endpoint(route, settings, supergraph, contracts))
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return endpoints
 
 
 _OPENERS: Final[
@@ -182,7 +205,8 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
     problems: list[Problem] = []
     opened = []
     known = {route.settings.name: route.places for route in before.routes}
-    for route in parts.settings.routes:
+    is_alone = parts.settings.alone is not None  # a subgraph, not a gateway
+    for route in () if is_alone else parts.settings.routes:
         opener = _OPENERS.get(route.kind)
         if opener is None:
             mend = f"the kinds that are known are: {', '.join(_OPENERS)}"

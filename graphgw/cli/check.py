@@ -15,6 +15,7 @@ from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings
 from graphgw.federation.contract import find_unknown_tags
 from graphgw.federation.sunset import read_retirements
+from graphgw.route_targets import read_endpoints
 from graphgw.variants import build_contracts
 
 __all__ = ["run"]
@@ -50,7 +51,8 @@ def run(
         for retirement in read_retirements(composed.supergraph).values():
             if retirement.ends is not None and retirement.ends <= time.time():
                 typer.echo(f"hint: {retirement.coordinate}: {_IS_OVER}", err=True)
-        build_contracts(composed.supergraph, settings)
+        contracts = build_contracts(composed.supergraph, settings)
+        read_endpoints(settings, composed.supergraph, contracts)
         for variant in settings.variants:
             for tag in find_unknown_tags(composed.supergraph, variant.contract):
                 typer.echo(f"hint: {_NO_TAG.format(variant.name, tag)}", err=True)

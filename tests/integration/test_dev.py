@@ -121,7 +121,8 @@ def test_the_example_runs_whole_and_ends_whole(tmp_path: Path):
         text = text.replace(str(old), str(new))
     config = tmp_path / "graphgw.yaml"
     config.write_text(text)
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("examples", "operations"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     running = start_process(
         "dev",
         sys.executable, "-m", "graphgw.cli.main", "dev",

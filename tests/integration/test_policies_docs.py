@@ -32,7 +32,8 @@ def place(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
     ensure_key_pair(ROOT / ".graphgw")
     shutil.copytree(ROOT / ".graphgw", folder / ".graphgw")
     (folder / ".graphgw" / "api-keys.json").unlink(missing_ok=True)
-    shutil.copytree(ROOT / "examples", folder / "examples")
+    for name in ("examples", "operations"):
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "graphgw.yaml", folder)
     (folder / ".venv" / "bin").mkdir(parents=True)
     command = folder / ".venv" / "bin" / "graphgw"

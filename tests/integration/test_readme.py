@@ -43,7 +43,8 @@ def test_a_fifth_subgraph_takes_two_files_and_a_line(shop: Shop, tmp_path: Path)
     line = next(block for block in blocks("yaml") if "wish" in block)
     added = config.replace("subgraphs:\n", f"subgraphs:\n{line}", 1)
     (tmp_path / "graphgw.yaml").write_text(added)
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("examples", "operations"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / ".graphgw", tmp_path / ".graphgw")
 
     process = start_process(

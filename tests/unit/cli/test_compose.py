@@ -100,6 +100,22 @@ def test_what_is_wrong_is_told_without_a_traceback(folder: Path, text: str, told
     assert "Traceback" not in done.stderr
 
 
+def test_an_endpoint_that_does_not_fit_the_graph_is_told_with_file_and_line(
+    folder: Path,
+):
+    (folder / "value.graphql").write_text("query ($a: Int) {\n  values(a: $a)\n}")
+    (folder / "graphgw.yaml").write_text(
+        "subgraphs: {one: one:subgraph}\n"
+        "routes: {v: {path: '/v/{a}', operation: value.graphql}}\n"
+    )
+
+    done = graphgw("check", folder=folder)
+
+    assert done.returncode == 1
+    assert "routes.v.operation" in done.stderr
+    assert "value.graphql:2): Cannot query field 'values'" in done.stderr
+
+
 def test_a_key_file_that_is_missing_is_hinted_at(folder: Path):
     (folder / "graphgw.yaml").write_text(
         "subgraphs: {one: one:subgraph}\n"
