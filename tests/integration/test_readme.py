@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 from conftest import RunningGateway, Shop, wait_until_ready
+from integration.test_policies_docs import Place, pattern, place
+from integration.test_policies_docs import blocks as shell_blocks
 from support.processes import ROOT, start_process
+
+__all__ = ["place"]
 
 README = (ROOT / "README.md").read_text()
 
@@ -73,3 +77,22 @@ def test_a_fifth_subgraph_takes_two_files_and_a_line(shop: Shop, tmp_path: Path)
 )
 def test_links_lead_somewhere(link: str):
     assert (ROOT / link).exists()
+
+
+POLICIES = README.partition("## Policies with `curl`")[2].partition("\n## ")[0]
+INTRODUCTION, *PARTS = POLICIES.split("\n### ")
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda text: text.partition("\n")[0])
+def test_policies_can_be_followed_line_by_line(place: Place, part: str):
+    start = re.search(r"```sh\n(.*?)```", INTRODUCTION, re.DOTALL)
+    assert start is not None
+    ((commands, expected),) = shell_blocks(part)
+
+    lines = place.run(f"{start[1]}\n{commands}").strip().splitlines()
+
+    printed = "\n".join(line.rstrip() for line in lines)
+
+    assert re.fullmatch(pattern(expected), printed, re.DOTALL), (
+        f"printed\n{printed}\nnot\n{expected}"
+    )
