@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "serve": "Serve the graph.",
     "compose": "Print the supergraph SDL of the configured subgraphs.",
     "plan": "Print a stage of an operation; asks no backend.",
+    "openapi": "Print what the routes offer as an OpenAPI document.",
     "check": "Check the configuration and that the subgraphs compose.",
     "token": "Mint a token for development.",
     "keys": "Create, list and revoke API keys.",

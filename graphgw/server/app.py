@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from graphgw.server.api_docs import api_docs_routes
 from graphgw.server.cache_routes import cache_routes
 from graphgw.server.front import GraphQLFront
 from graphgw.server.graphiql import graphiql_routes
@@ -66,6 +67,8 @@ def create_app(
         routes += cache_routes(gateway)
     if settings.has_graphiql:
         routes += graphiql_routes(gateway)
+    if settings.has_api_docs:
+        routes += api_docs_routes(gateway)
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a path is right, or it is not there
     routed = RoutesFront(gateway, application, *_own_paths(routes))
