@@ -13,6 +13,7 @@ COMMANDS = (
     "dev",
     "serve",
     "compose",
+    "openapi",
     "plan",
     "check",
     "token",
