@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentedPath", "PathNames", "describe_path"]
 
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
+_SEGMENT: Final = r"^[^/\\\x00-\x1F\x7F]+$"
 _BELOW: Final = "path"
 """How the document calls what a final ``/*`` matches."""
 
@@ -63,5 +64,5 @@ def _write(path: str) -> tuple[str, dict[str, str]]:
 def describe_path(name: str, schema: JSONObject) -> JSONObject:
     """Return a parameter of a path; texts in it cannot be empty or have slashes."""
     if schema.get("type") == "string" and "format" not in schema:
-        schema = {**schema, "minLength": 1, "pattern": r"^[^/\\]+$"}
+        schema = {**schema, "minLength": 1, "pattern": _SEGMENT}
     return {"name": name, "in": "path", "required": True, "schema": schema}
