@@ -52,6 +52,7 @@ class DrainingServer(uvicorn.Server):
         front: Its ASGI application.
         is_wanted: Asked ten times a second; the process drains once it is false.
         reconfiguration: Listens to SIGHUP while the gateway runs.
+        take_note: Called about once a second, and when serving begins.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class DrainingServer(uvicorn.Server):
         front: GraphQLFront,
         is_wanted: Callable[[], bool] = lambda: True,
         reconfiguration: Reconfiguration | None = None,
+        take_note: Callable[[], None] = lambda: None,
     ) -> None:
         settings = gateway.settings.server
         self._gateway = gateway
         self._front = front
         self._is_wanted = is_wanted
         self._reconfiguration = reconfiguration
+        self._take_note = take_note
         self._delay = settings.shutdown_delay
         self._protocol = direct_protocol(settings, front)
         self._requests = 0
@@ -94,6 +97,7 @@ class DrainingServer(uvicorn.Server):
         async with self._gateway:
             gc.collect()
             gc.freeze()  # what is there now stays: never look at it again
+            self._take_note()
             gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
             listening = (
                 contextlib.nullcontext()
@@ -113,6 +117,7 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _tick(self) -> None:
+        self._take_note()
         for connection in self._connections():
             connection.tick()
 

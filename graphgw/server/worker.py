@@ -53,6 +53,7 @@ def run_worker(
         front,
         lambda: parent is None or os.getppid() == parent,
         Reconfiguration(gateway, load),
+        metrics.note_memory,
     )
     try:
         server.run(sockets=[listener])

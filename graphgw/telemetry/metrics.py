@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -93,6 +96,14 @@ class MetricsObserver:
             made = make(name, text, labels, registry=registry, buckets=buckets)
             return _Labelled(made) if isinstance(made, Histogram) else made
 
+        memory = Gauge(
+            "graphgw_worker_resident_bytes",
+            "Memory that a process holds, shared pages included.",
+            () if multiprocess_dir else ("pid",),
+            registry=registry,
+            multiprocess_mode="liveall",  # tells processes apart by pid
+        )
+        self._memory = memory if multiprocess_dir else memory.labels(str(os.getpid()))
         self._operations = counter(
             "operations", "Operations answered.", "kind", "status"
         )
@@ -171,6 +182,10 @@ class MetricsObserver:
             SnapshotSwapped: self._on_swap,
             InternalFailure: self._on_failure,
         }
+
+    def note_memory(self) -> None:
+        """Take down what memory this process holds; called now and then."""
+        self._memory.set(read_resident_bytes())
 
     def observe(self, event: Event) -> None:
         """Count one event."""
@@ -264,6 +279,15 @@ class MetricsObserver:
 
     def _on_failure(self, event: InternalFailure) -> None:
         self._failures(event.where).inc()
+
+
+def read_resident_bytes() -> int:
+    """Return the bytes of memory that this process holds; 0 where that is not told."""
+    try:
+        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def forget_process(multiprocess_dir: str, pid: int) -> None:

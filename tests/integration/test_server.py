@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import signal
 import time
 from pathlib import Path
@@ -231,6 +232,26 @@ def test_metrics_are_summed_over_workers(two_workers):
 
     assert len(children(running.process.pid)) == 2
     assert {count_answers(url) for _ in range(10)} == {40.0}
+
+
+def test_the_memory_of_each_worker_is_told(two_workers):
+    running, url = two_workers
+
+    def told() -> dict[int, float]:
+        text = httpx.get(f"{url}/metrics").text
+        found = re.findall(
+            r'^graphgw_worker_resident_bytes{pid="(\d+)"} (.+)$', text, re.MULTILINE
+        )
+        return {int(pid): float(size) for pid, size in found}
+
+    ends = time.monotonic() + 10
+    while set(told()) != children(running.process.pid):
+        assert time.monotonic() < ends, told()
+        time.sleep(0.1)
+
+    for pid, size in told().items():
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        assert size == pytest.approx(pages * resource.getpagesize(), rel=0.2)
 
 
 def test_a_killed_worker_is_replaced_and_its_counts_stay(two_workers):
