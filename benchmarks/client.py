@@ -39,6 +39,8 @@ class LoadOrder:
     connections: int
     offset: int = 0
     """The variables to begin with."""
+    tokens: tuple[str, ...] = ()
+    """Sent in turn, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,13 @@ class _Run:
         self.loop = asyncio.get_running_loop()
         operation = OPERATIONS[order.operation]
         self._requests = [
-            http_request(operation, variables, is_graphql=order.is_graphql)
-            for variables in operation.variants
+            http_request(
+                operation,
+                variables,
+                is_graphql=order.is_graphql,
+                token=order.tokens[number % len(order.tokens)] if order.tokens else "",
+            )
+            for number, variables in enumerate(operation.variants)
         ]
         self._next = order.offset
         self.latencies: list[float] = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from benchmarks.callers import mint_tokens
 from benchmarks.client import LoadOrder, LoadResult
 from benchmarks.cpu import cpu_seconds, resident_bytes
 from benchmarks.operations import OPERATIONS, BenchmarkOperation, http_request
@@ -89,6 +90,8 @@ class _Running:
     target: Target
     process: Process
     backends: Backends
+    tokens: tuple[str, ...]
+    """Those of the target's callers, if it has some."""
 
 
 def _start(
@@ -105,12 +108,16 @@ def _start(
         found.wait_until_listening()
     if "remote" in backends:
         compose(backends["remote"].environment, supergraph)
+    key_file = folder / "callers.pem"
+    tokens = mint_tokens(key_file) if any(t.has_callers for t in targets) else ()
     running = []
     for target in targets:
         called = backends[target.series]
-        process = start_target(target, called.environment, supergraph, folder)
+        environment = {**called.environment, "BENCH_KEY_FILE": str(key_file)}
+        process = start_target(target, environment, supergraph, folder)
         stack.callback(process.end)
-        running.append(_Running(target, process, called))
+        own = tokens if target.has_callers else ()
+        running.append(_Running(target, process, called, own))
     for one in running:
         one.process.wait_until_listening()
     return running
@@ -134,6 +141,7 @@ def _rounds(
                     seconds=options.seconds,
                     connections=options.connections,
                     offset=number * _STRIDE,
+                    tokens=one.tokens,
                 )
                 if number == 0 and not target.is_slow:
                     client.carry_out(_with_seconds(order, target.warm_up))

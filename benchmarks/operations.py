@@ -139,7 +139,11 @@ OPERATIONS: Final = {
 
 
 def http_request(
-    operation: BenchmarkOperation, variables: dict[str, Any], *, is_graphql: bool
+    operation: BenchmarkOperation,
+    variables: dict[str, Any],
+    *,
+    is_graphql: bool,
+    token: str = "",
 ) -> bytes:
     """Return the bytes of one request: GraphQL by POST, or a plain GET."""
     if not is_graphql:
@@ -148,6 +152,8 @@ def http_request(
     body = orjson.dumps({"query": operation.query, "variables": variables})
     head = (
         "POST /graphql HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
-        f"accept: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"accept: application/json\r\ncontent-length: {len(body)}\r\n"
     )
-    return head.encode() + body
+    if token:
+        head += f"authorization: Bearer {token}\r\n"
+    return head.encode() + b"\r\n" + body

@@ -33,16 +33,20 @@ class Target:
     """Whether it is a Node gateway, which ``make bench PEERS=1`` installs."""
     warm_up: float = 0.4
     """Seconds of each operation before it is measured."""
+    has_callers: bool = False
+    """Whether requests have tokens, in turn those of many callers."""
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, *arguments)
 
 
-def _gateway(name: str, config: str) -> Target:
+def _gateway(
+    name: str, config: str, *, warm_up: float = 0.4, has_callers: bool = False
+) -> Target:
     serve = ("-m", "graphgw.cli.main", "serve", "--port", "{port}")
     command = _python(*serve, "--config", f"benchmarks/{config}")
-    return Target(name=name, command=command)
+    return Target(name=name, command=command, warm_up=warm_up, has_callers=has_callers)
 
 
 def _remote_gateway(name: str, config: str) -> Target:
@@ -76,6 +80,9 @@ TARGETS: Final = {
         _gateway("gateway", "graphgw.yaml"),
         _gateway("gateway_sharing", "graphgw-sharing.yaml"),
         _gateway("gateway_policies", "graphgw-policies.yaml"),
+        _gateway("gateway_limited", "graphgw-limited.yaml", has_callers=True),
+        # Long enough to have met every variant once.
+        _gateway("gateway_cached", "graphgw-cached.yaml", warm_up=4.0),
         Target(
             name="strawberry",
             command=_asgi("benchmarks.strawberry_app.app"),
