@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from graphgw.policies.arguments import read_arguments
@@ -274,6 +275,7 @@ def _headers(
         )
 
 
+@lru_cache(maxsize=1024)
 def _quoted(name: str) -> str:
     plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
     return f'"{plain}"'

@@ -12,12 +12,13 @@ import orjson
 
 from graphgw.errors import Problem
 from graphgw.stores.protocol import Bucket
+from graphgw.types import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphgw.federation.supergraph import AppliedDirective, Supergraph
-    from graphgw.types import JSONObject, Principal, Quota
+    from graphgw.types import JSONObject, Quota
 
 __all__ = [
     "RateRule",
@@ -32,6 +33,8 @@ _DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _KEYS: Final = frozenset(("PRINCIPAL", "IP", "API_KEY", "GLOBAL", "ARGS", "CLAIMS"))
 _QUOTA: Final = "api-key"
+_PRINCIPAL_ALONE: Final = ("PRINCIPAL",)
+_NO_SCOPES: Final[frozenset[str]] = frozenset()
 _MAX_COST: Final = 1_000_000_000
 
 
@@ -188,10 +191,15 @@ def bucket_of(
     share can.
     """
     share = -(-rule.burst // workers)
-    parts = [_part(rule, key, principal, arguments) for key in rule.keys]
-    digest = hashlib.blake2b(
-        orjson.dumps(parts, default=str, option=orjson.OPT_SORT_KEYS), digest_size=16
-    ).hexdigest()
+    if rule.keys == _PRINCIPAL_ALONE:
+        issuer = principal.claims.get("iss")
+        if issuer is None or isinstance(issuer, str):
+            caller = (principal.subject, issuer, principal.api_key, principal.ip)
+            digest = _principal_digest(*caller)
+        else:
+            digest = _digest([_principal_part(principal)])
+    else:
+        digest = _digest([_part(rule, k, principal, arguments) for k in rule.keys])
     return Bucket(
         f"{rule.bucket}:{digest}",
         -(-rule.limit // workers),
@@ -212,13 +220,31 @@ def _part(
         return [[name, arguments.get(name)] for name in names]
     if key == "CLAIMS":
         return [[name, principal.claims.get(name)] for name in rule.key_claims]
-    if key == "GLOBAL":
-        return None
+    return None if key == "GLOBAL" else _principal_part(principal)
+
+
+def _principal_part(principal: Principal) -> object:
     if principal.subject is not None:
         return ["subject", principal.claims.get("iss"), principal.subject]
     if principal.api_key is not None:
         return ["key", principal.api_key]
     return ["ip", principal.ip]
+
+
+@lru_cache(maxsize=4096)
+def _principal_digest(
+    subject: str | None, issuer: str | None, api_key: str | None, ip: str | None
+) -> str:
+    """Return the digest of a caller; most send more than one request."""
+    claims = {"iss": issuer}
+    return _digest(
+        [_principal_part(Principal(subject, _NO_SCOPES, claims, api_key, ip))]
+    )
+
+
+def _digest(parts: list[object]) -> str:
+    text = orjson.dumps(parts, default=str, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _rule(coordinate: str, arguments: JSONObject) -> RateRule:

@@ -165,7 +165,7 @@ class Authenticator:
             if self._auth.switch == "shadow":
                 self._report("authorization", UnauthenticatedError.code)
             return Principal(ip=ip)
-        return principal if principal.ip == ip else replace(principal, ip=ip)
+        return principal if principal.ip == ip else _at(principal, ip)
 
     async def aclose(self) -> None:
         """Let go of connections."""
@@ -239,6 +239,19 @@ class Authenticator:
             variant=key.variant,
             quota=key.quota,
         )
+
+
+def _at(principal: Principal, ip: str | None) -> Principal:
+    """Return the principal who calls from an address; every request's is one."""
+    return Principal(
+        principal.subject,
+        principal.scopes,
+        principal.claims,
+        principal.api_key,
+        ip,
+        principal.variant,
+        principal.quota,
+    )
 
 
 def _scopes(claims: JSONObject, names: Iterable[str]) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import orjson
 import pytest
 from support.clock import ManualClock
@@ -14,9 +16,9 @@ from graphgw.policies.authenticate.api_keys import (
     hash_api_key,
     write_api_keys,
 )
-from graphgw.policies.authenticate.authenticator import Authenticator
+from graphgw.policies.authenticate.authenticator import Authenticator, _at
 from graphgw.policies.settings import ApiKeySettings, AuthSettings, IssuerSettings
-from graphgw.types import Quota
+from graphgw.types import Principal, Quota
 
 SECRET = "pepper"  # noqa: S105 - a test's own
 
@@ -216,3 +218,20 @@ def test_what_is_written_is_read_again(path, start):
     write_api_keys(path, keys)
 
     assert start()._api_keys.all() == tuple(keys)
+
+
+async def test_nothing_of_a_principal_is_lost_on_the_way_to_its_address():
+    whole = Principal(
+        "ann",
+        frozenset({"a"}),
+        {"iss": "x"},
+        "metered",
+        None,
+        "mobile",
+        Quota(1, 1.0),
+    )
+
+    placed = _at(whole, "192.0.2.1")
+
+    assert placed == replace(whole, ip="192.0.2.1")
+    assert all(getattr(placed, f.name) is not None for f in fields(Principal))
