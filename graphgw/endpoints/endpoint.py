@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from graphgw.operations.operation import Operation
     from graphgw.routes.settings import RouteSettings
+    from graphgw.types import JSON
 
 __all__ = ["BoundVariable", "Endpoint", "Part", "Source"]
 
@@ -37,13 +38,14 @@ class BoundVariable:
     type: GraphQLInputType
     sources: tuple[Source, ...]
     is_required: bool
+    default: JSON = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """One operation at one route.
 
-    ``operation`` is normalized with all conditions true: what an answer may have.
+    ``operation`` is normalized with what conditions may add: all that an answer has.
     ``select`` is the path, in response keys, of what is answered with.
     """
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final, cast
 from graphql import (
     GraphQLInputObjectType,
     GraphQLNonNull,
+    OperationType,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
     type_from_ast,
 )
 
@@ -16,11 +19,19 @@ from graphgw.endpoints.endpoint import BoundVariable, Endpoint, Source
 from graphgw.endpoints.read_comment import read_comment
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.selection import Field, Fragment
+from graphgw.operations.literals import literal_to_json
+from graphgw.operations.schema_lookup import field_definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from graphql import GraphQLInputType, GraphQLSchema, VariableDefinitionNode
+    from graphql import (
+        GraphQLInputType,
+        GraphQLNamedType,
+        GraphQLOutputType,
+        GraphQLSchema,
+        VariableDefinitionNode,
+    )
 
     from graphgw.endpoints.endpoint import Part
     from graphgw.federation.selection import Selection
@@ -60,8 +71,8 @@ def open_endpoint(
     target = route.operation
     if target is None:
         raise ConfigurationError([Problem("it names no operation", route.name)])
-    opening = _Opening(route, document, operation)
-    variables = tuple(opening.variables(schema, dict(target.variables)))
+    opening = _Opening(route, document, operation, schema)
+    variables = tuple(opening.variables(dict(target.variables)))
     select = tuple(target.select.split(".")) if target.select else ()
     opening.check(variables, select)
     if opening.problems:
@@ -86,12 +97,17 @@ class _Opening:
     """Collects what is wrong with one endpoint."""
 
     def __init__(
-        self, route: RouteSettings, document: Document, operation: Operation
+        self,
+        route: RouteSettings,
+        document: Document,
+        operation: Operation,
+        schema: GraphQLSchema,
     ) -> None:
         self.problems: list[Problem] = []
         self._route = route
         self._document = document
         self._operation = operation
+        self._schema = schema
         self._parameters = set(_PARAMETER.findall(route.path))
         self._has_body = not route.methods or not _BODILESS.issuperset(route.methods)
 
@@ -103,9 +119,7 @@ class _Opening:
 
     # Variables
 
-    def variables(
-        self, schema: GraphQLSchema, given: Mapping[str, str]
-    ) -> Iterator[BoundVariable]:
+    def variables(self, given: Mapping[str, str]) -> Iterator[BoundVariable]:
         """Yield the operation's variables with their sources."""
         nodes = self._document.operation.variable_definitions or ()
         names = [node.variable.name.value for node in nodes]
@@ -119,7 +133,7 @@ class _Opening:
                 )
         for node, name in zip(nodes, names, strict=True):
             sources = self._sources(name, given.get(name))
-            yield _bind(node, name, sources, schema)
+            yield _bind(node, name, sources, self._schema)
 
     def _sources(self, name: str, given: str | None) -> tuple[Source, ...]:
         if given is None:
@@ -173,19 +187,35 @@ class _Opening:
             self._problem(f"{target.status} is none of 200 to 204", ".status")
 
     def _check_select(self, select: tuple[str, ...]) -> None:
-        fields = list(_fields(self._operation.selections))
+        schema, operation = self._schema, self._operation
+        root = schema.get_root_type(OperationType(operation.kind))
+        fields = list(_fields(schema, root, operation.selections))
         for index, name in enumerate(select):
-            found = [field for field in fields if field.response_key == name]
+            path = ".".join(select[: index + 1])
+            found = [pair for pair in fields if pair[1].response_key == name]
             if not found:
-                path = ".".join(select[: index + 1])
-                known = ", ".join(dict.fromkeys(f.response_key for f in fields))
+                known = ", ".join(dict.fromkeys(f.response_key for _, f in fields))
                 self._problem(
                     f'the operation does not select "{path}"',
                     ".select",
                     f"there is: {known}" if known else None,
                 )
                 return
-            fields = [inner for field in found for inner in _fields(field.selections)]
+            types = [_type_of(schema, parent, field) for parent, field in found]
+            is_last = index == len(select) - 1
+            if not is_last and any(is_list_type(get_nullable_type(t)) for t in types):
+                mend = f"select {path}"
+                self._problem(
+                    f'"{path}" is a list: nothing in it can be selected',
+                    ".select",
+                    mend,
+                )
+                return
+            fields = [
+                pair
+                for type_, (_, field) in zip(types, found, strict=True)
+                for pair in _fields(schema, get_named_type(type_), field.selections)
+            ]
 
 
 def _bind(
@@ -200,12 +230,28 @@ def _bind(
         # An object comes in the body, or as JSON in a parameter that is named for it.
         bodies = tuple(source for source in sources if source.part == "body")
         sources = bodies or sources
-    return BoundVariable(name, type_, sources, is_required)
+    default = (
+        None if node.default_value is None else literal_to_json(node.default_value)
+    )
+    return BoundVariable(name, type_, sources, is_required, default)
 
 
-def _fields(selections: Iterable[Selection]) -> Iterator[Field]:
+def _fields(
+    schema: GraphQLSchema,
+    parent: GraphQLNamedType | None,
+    selections: Iterable[Selection],
+) -> Iterator[tuple[GraphQLNamedType | None, Field]]:
+    """Yield the fields, each with the type that it is a field of."""
     for selection in selections:
         if isinstance(selection, Fragment):
-            yield from _fields(selection.selections)
+            inner = schema.type_map.get(selection.type_condition)
+            yield from _fields(schema, inner, selection.selections)
         else:
-            yield selection
+            yield parent, selection
+
+
+def _type_of(
+    schema: GraphQLSchema, parent: GraphQLNamedType | None, field: Field
+) -> GraphQLOutputType | None:
+    definition = field_definition(schema, parent, field.name)
+    return None if definition is None else definition.type

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphql import VariableNode, Visitor, visit
+
 from graphgw.endpoints.open_endpoint import open_endpoint
 from graphgw.errors import ConfigurationError, Problem, RequestError
 from graphgw.operations.budget import Budget
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from graphql import GraphQLSchema
+    from graphql import DirectiveNode, GraphQLSchema
 
     from graphgw.endpoints.endpoint import Endpoint
+    from graphgw.operations.operation import Document
     from graphgw.operations.settings import LimitSettings
     from graphgw.routes.settings import RouteSettings
 
@@ -49,13 +52,36 @@ def read_endpoint(
     budget = Budget(limits.preparation_seconds)
     try:
         document = prepare_document(text, target.operation, schema, limits, budget)
-        operation = normalize(
-            document, dict.fromkeys(document.conditions, True), schema, budget=budget
-        )
+        operation = normalize(document, _show_all(document), schema, budget=budget)
     except RequestError as error:
         problems = list(_problems(error, where, target.file))
         raise ConfigurationError(problems) from error
     return open_endpoint(route, text, document, operation, schema)
+
+
+def _show_all(document: Document) -> dict[str, bool]:
+    """Return the conditions' values with which as much as possible is selected.
+
+    A variable that stands in ``@skip`` and in ``@include`` is true.
+    """
+    including = _Including()
+    visit(document.node, including)
+    return {name: name in including.names for name in document.conditions}
+
+
+class _Including(Visitor):
+    """Collects the variables of ``@include``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
+        if node.name.value != "include":
+            return
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names.add(argument.value.name.value)
 
 
 def _problems(error: RequestError, where: str, file: Path) -> Iterator[Problem]:

@@ -76,7 +76,7 @@ def _texts(endpoint: Endpoint) -> JSONObject:
     summary, _, rest = text.partition("\n")
     found: JSONObject = {"summary": summary or _title(endpoint)}
     if rest.strip():
-        found["description"] = text
+        found["description"] = rest.strip()
     if any(field.deprecation_reason is not None for field in root):
         found["deprecated"] = True
     return found
@@ -126,19 +126,19 @@ def _parameters(
         if source in told or str(source) in set_here:
             continue
         told.add(source)
-        schema = types.present(variable.type)
+        schema = types.parameter(variable.type)
         if source.part == "path":
             yield describe_path(names[source.name], schema)
         elif source.part == "query" or (
             source.part == "header" and source.name not in _OWN_HEADERS
         ):
-            yield _parameter(endpoint, variable, source, schema)
+            yield _parameter(variable, source, schema)
 
 
 def _parameter(
-    endpoint: Endpoint, variable: BoundVariable, source: Source, schema: JSONObject
+    variable: BoundVariable, source: Source, schema: JSONObject
 ) -> JSONObject:
-    schema = _with_default(endpoint, variable, schema)
+    schema = _with_default(variable, schema)
     found: JSONObject = {"name": source.name, "in": source.part}
     if variable.is_required:
         found["required"] = True
@@ -149,13 +149,9 @@ def _parameter(
     return {**found, "schema": schema}
 
 
-def _with_default(
-    endpoint: Endpoint, variable: BoundVariable, schema: JSONObject
-) -> JSONObject:
-    for definition in endpoint.operation.variables:
-        if definition.name == variable.name and definition.default is not None:
-            return {**schema, "default": definition.default}
-    return schema
+def _with_default(variable: BoundVariable, schema: JSONObject) -> JSONObject:
+    default = variable.default
+    return schema if default is None else {**schema, "default": default}
 
 
 def _body(
@@ -177,7 +173,7 @@ def _body(
         schema = {"type": "object", "properties": {}, "additionalProperties": False}
         for variable, source in members:
             inner = types.input(variable.type)
-            inner = _with_default(endpoint, variable, inner)
+            inner = _with_default(variable, inner)
             path = source.name.split(".")
             _place(schema, path, inner, is_required=variable.is_required)
     return {"required": is_required, "content": {_JSON: {"schema": schema}}}

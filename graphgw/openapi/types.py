@@ -10,10 +10,11 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     Undefined,
+    is_required_input_field,
 )
 
 from graphgw.openapi.components import describe_with, make_nullable
-from graphgw.operations.literals import literal_to_json
+from graphgw.operations.coerce_input import default_of
 
 if TYPE_CHECKING:
     from graphql import (
@@ -98,14 +99,17 @@ class TypeSchemas:
         schema = self.leaf(type_)
         return schema | _BOUNDS if type_.name == "Int" else schema
 
+    def parameter(self, type_: GraphQLInputType) -> JSONObject:
+        """Return the schema of an input type's values as texts; none is null."""
+        if isinstance(type_, GraphQLNonNull):
+            return self.parameter(type_.of_type)
+        if isinstance(type_, GraphQLList):
+            return {"type": "array", "items": self.parameter(type_.of_type)}
+        return self.present(type_)
+
     def _object(self, type_: GraphQLInputObjectType) -> JSONObject:
         fields = type_.fields
-        required = [
-            name
-            for name, field in fields.items()
-            if isinstance(field.type, GraphQLNonNull)
-            and field.default_value is Undefined
-        ]
+        required = [name for name, f in fields.items() if is_required_input_field(f)]
         schema: JSONObject = {
             "type": "object",
             "properties": {n: self._field(f) for n, f in fields.items()},
@@ -129,9 +133,9 @@ class TypeSchemas:
         schema = describe_with(
             self.input(field.type), field.description, field.deprecation_reason
         )
-        default = field.ast_node.default_value if field.ast_node else None
-        if default is not None and field.default_value is not Undefined:
-            schema["default"] = literal_to_json(default)
+        default = default_of(field)
+        if default is not Undefined:
+            schema["default"] = default
         return schema
 
 
