@@ -413,9 +413,7 @@ class TestInvalidation:
         assert backend.calls == [["a", "b"], ["a"]]
 
     async def test_each_key_of_an_object_drops_its_row(self, ask, store, backend):
-        rule = replace(
-            PUBLIC, key_names=("x", "y", "z"), key_sets=(("x", "y"), ("z",))
-        )
+        rule = replace(PUBLIC, key_names=("x", "y", "z"), key_sets=(("x", "y"), ("z",)))
         keys = [(1, 2, 3), (1, 3, 4), (1, 4, None)]
         await ask(keys, rule)
 
