@@ -72,7 +72,7 @@ def create_app(
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a path is right, or it is not there
     routed = RoutesFront(gateway, application, *_own_paths(routes))
-    front = GraphQLFront(gateway, settings, routed)
+    front = GraphQLFront(gateway, settings, routed, routed)
     return front
 
 

@@ -1,6 +1,7 @@
-"""Answers GraphQL requests from the connection itself, without ASGI in between.
+"""Answers requests from the connection itself, without ASGI in between.
 
-A request that is all there, its head as most are, is read, answered and written here;
+A GraphQL request that is all there, its head as most are, is read, answered and written
+here, and so is a request without a body at a route that came before, byte for byte;
 every other one goes the usual way, through the ASGI application. Both ways share
 ``GraphQLHTTP``. What a head comes to is remembered by its bytes: clients send the
 same heads again and again.
@@ -9,23 +10,26 @@ same heads again and again.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from graphgw.errors import GraphGWError, OverloadedError
 from graphgw.operations.cache import BoundedCache
 from graphgw.server.graphql_http import may_change
 from graphgw.server.protocol import ConnectionLimits, GuardedProtocol
+from graphgw.server.routes import KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn._types import HTTPScope
 
     from graphgw.config.settings import ServerSettings
     from graphgw.server.front import GraphQLFront
     from graphgw.server.graphql_http import Answer, GraphQLHTTP, RequestHead
+    from graphgw.server.routes import KnownRequest, RoutesFront
 
 __all__ = ["DirectProtocol", "direct_protocol"]
 
@@ -37,6 +41,7 @@ _BODY_BYTES: Final = 64 * 1024
 _HEADS: Final = 2000
 _HEAD_BYTES: Final = 4 * 1024 * 1024
 _BYTES_PER_BYTE: Final = 4
+_REQUEST_BYTES: Final = 1000
 _NEVER: Final = 0
 
 
@@ -85,6 +90,8 @@ class DirectProtocol(GuardedProtocol):
     path: ClassVar[bytes]
     heads: ClassVar[BoundedCache[bytes, tuple[RequestHead, int]]]
     max_body_bytes: ClassVar[int]
+    routes: ClassVar[RoutesFront | None]
+    requests: ClassVar[BoundedCache[bytes, KnownRequest]]
 
     _usual: ClassVar[list[tuple[bytes, bytes]] | None] = None
     _usual_lines: ClassVar[bytes] = b""
@@ -120,12 +127,26 @@ class DirectProtocol(GuardedProtocol):
         end = data.find(_HEAD_END) + len(_HEAD_END)
         known = self.heads.get(data[:end])
         if known is None or end + known[1] != len(data):
-            super().data_received(data)
-            self._remember_head(data, end)
+            self._read_other(data, end)
             return
         cycle = _Cycle(*known, data[end:])
         cycle.keep_alive = not self.is_draining
         self._start(cycle)
+
+    def _read_other(self, data: bytes, end: int) -> None:
+        """Answer a request at a route that is known; else feed the parser."""
+        if end == len(data) and self.routes is not None:
+            known = self.requests.get(data)
+            if known is not None and self.routes.is_current(known):
+                self._start_routed(known)
+                return
+            heads = self._heads
+            super().data_received(data)
+            if self._heads == heads + 1:
+                self._remember_request(data)
+        else:
+            super().data_received(data)
+            self._remember_head(data, end)
 
     def _is_between(self) -> bool:
         """Tell whether the next byte begins a request that waits for no other."""
@@ -146,6 +167,28 @@ class DirectProtocol(GuardedProtocol):
         ):
             size = end * _BYTES_PER_BYTE
             self.heads.put(data[:end], (cycle.head, cycle.length), size)
+
+    def _remember_request(self, data: bytes) -> None:
+        """Remember a chunk that the parser found to be one request without a body."""
+        cycle = self._running()
+        if (
+            self.routes is None
+            or not isinstance(cycle, RequestResponseCycle)
+            or cycle.more_body
+            or not cycle.keep_alive
+            or cycle.waiting_for_100_continue
+            or cycle.scope["http_version"] != "1.1"
+            or self.parser.should_upgrade()
+            or self._is_in_head
+            or self._is_refused
+        ):
+            return
+        scope = cast("dict[str, Any]", cycle.scope)
+        known = self.routes.read(scope)
+        if known is not None and not known.head.has_body:
+            scope["extensions"][KNOWN] = known
+            size = _BYTES_PER_BYTE * len(data) + _REQUEST_BYTES
+            self.requests.put(data, known, size)
 
     def _direct(self) -> _Cycle | None:
         """Return the last request, if it is answered here and is not yet."""
@@ -217,6 +260,34 @@ class DirectProtocol(GuardedProtocol):
             self._start(cycle)
 
     # Answering
+
+    def _start_routed(self, known: KnownRequest) -> None:
+        """Have a request at a route answered that is known, and all there."""
+        peer = self._peer
+        if known.head.peer != peer:
+            known = replace(known, head=replace(known.head, peer=peer))
+        routes = cast("RoutesFront", self.routes)
+
+        def answer(_: object, receive: Any, send: Any) -> Awaitable[None]:
+            return routes.answer(known, self, receive, send)
+
+        self._ticks_left = _NEVER
+        self.scope = cast("HTTPScope", {"type": "http", "method": known.head.method})
+        self.cycle = cycle = RequestResponseCycle(
+            self.scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=not self.is_draining,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body = False
+        self._start_asgi_task(cycle, cast("Any", answer))
 
     def _start(self, cycle: _Cycle) -> None:
         self._ticks_left = _NEVER
@@ -290,5 +361,7 @@ def direct_protocol(
         path = settings.path.encode()
         heads = BoundedCache(max_entries=_HEADS, max_bytes=_HEAD_BYTES)
         max_body_bytes = settings.max_body_bytes
+        routes = front_.routes
+        requests = BoundedCache(max_entries=_HEADS, max_bytes=_HEAD_BYTES)
 
     return Configured

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, OverloadedError
 from graphgw.server.client_watch import unless_client_leaves
+from graphgw.server.cors import allow_request
 from graphgw.server.graphiql import PAGE_OF
 from graphgw.server.graphql_http import GraphQLHTTP, may_change, read_headers
 from graphgw.server.negotiate import prefers_html
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from graphgw.gateway import Gateway
     from graphgw.operations.operation import GraphQLRequest
     from graphgw.server.graphql_http import Answer, RequestHead
+    from graphgw.server.routes import RoutesFront
     from graphgw.types import Headers
 
     Scope = MutableMapping[str, Any]
@@ -38,14 +40,26 @@ _NO_EXTENSIONS: Final[dict[str, object]] = {}
 
 
 class GraphQLFront:
-    """The outermost ASGI application."""
+    """The outermost ASGI application.
+
+    Args:
+        gateway: Answers operations.
+        settings: The server's.
+        application: Answers what is at no GraphQL path.
+        routes: What of ``application`` our own server may ask without ASGI.
+    """
 
     def __init__(
-        self, gateway: Gateway, settings: ServerSettings, application: App
+        self,
+        gateway: Gateway,
+        settings: ServerSettings,
+        application: App,
+        routes: RoutesFront | None = None,
     ) -> None:
         self._settings = settings
         self._application = application
         self._path = settings.path
+        self.routes = routes
         self.http = GraphQLHTTP(gateway, settings)
         self.is_stopping = False
 
@@ -147,12 +161,7 @@ class GraphQLFront:
         allowed = self.http.cross_origin(headers)
         raw = [(b"allow", b"GET, POST, OPTIONS"), *allowed]
         if len(allowed) > 1:
-            wanted = headers.get("access-control-request-headers", "content-type")
-            raw += [
-                (b"access-control-allow-methods", b"GET, POST"),
-                (b"access-control-allow-headers", wanted.encode("latin-1")),
-                (b"access-control-max-age", b"600"),
-            ]
+            raw += allow_request(headers, ("GET", "POST"))
         await _send(send, 204, raw, b"")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from graphgw.errors import BadRequestError, BodyTooLargeError
 from graphgw.operations.request import parse_graphql_parameters, parse_graphql_request
 from graphgw.routes.entity_tags import revalidate
+from graphgw.server.cors import allow_origin
 from graphgw.server.csrf import is_forged
 from graphgw.server.negotiate import JSON_TYPE, check_content, choose_media_type
 
@@ -182,14 +183,7 @@ class GraphQLHTTP:
 
     def cross_origin(self, headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that tell a browser whose pages may read the answer."""
-        if not self._origins:
-            return ()
-        origin = headers.get("origin")
-        vary = (b"vary", b"Origin")
-        if origin not in self._origins and "*" not in self._origins:
-            return (vary,)
-        allowed = (origin or "*").encode("latin-1")
-        return (vary, (b"access-control-allow-origin", allowed))
+        return allow_origin(headers, self._origins)
 
 
 def may_change(request: GraphQLRequest) -> bool:

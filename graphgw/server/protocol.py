@@ -84,6 +84,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.when_lost: Callable[[], object] | None = None
         """Called once, when the client leaves while its request is answered."""
 
+        self.when_late: Callable[[], object] | None = None
+        """Called where a body comes too slowly that somebody reads piece by piece."""
+
     # Bytes
 
     def data_received(self, data: bytes) -> None:
@@ -211,7 +214,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._expire()
 
     def _expire(self) -> None:
-        is_awaited = self._is_in_head or (self._is_in_body and self._running())
+        cycle = self._running()
+        if (
+            self.when_late is not None
+            and cycle is not None
+            and self._is_in_body
+            and not cycle.response_started
+        ):
+            self.when_late()
+            cycle.keep_alive = False
+            cycle.message_event.set()
+            return
+        is_awaited = self._is_in_head or (self._is_in_body and cycle)
         if self._is_refused or not is_awaited:
             self.transport.close()
         else:

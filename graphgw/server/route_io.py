@@ -13,7 +13,7 @@ from graphgw.errors import (
 )
 from graphgw.routes.exchange import ClientLeftError
 from graphgw.routes.problem import PROBLEM_TYPE, describe_problem
-from graphgw.server.streaming import STREAMING
+from graphgw.server.cors import without_cross_origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from graphgw.routes.exchange import RawHeaders
     from graphgw.server.streaming import StreamingProtocol
 
-    Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -29,9 +28,9 @@ __all__ = ["ASGIBody", "ASGIResponder", "AnswerBrokenError"]
 
 _WATCH_AFTER: Final = 0.02
 """Seconds after which a running request is watched for a client that left."""
+_TOO_SLOW: Final = "the body came too slowly"
 _WHOLE_BYTES: Final = 1024 * 1024
 _NO_LENGTH: Final = frozenset((204, 304))
-_NO_EXTENSIONS: Final[dict[str, Any]] = {}
 
 
 class AnswerBrokenError(GraphGWError):
@@ -45,6 +44,7 @@ class ASGIBody:
 
     __slots__ = (
         "_connection",
+        "_is_late",
         "_is_over",
         "_is_paced",
         "_over",
@@ -56,13 +56,19 @@ class ASGIBody:
         "idle",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, *, has_body: bool) -> None:
-        extensions = scope.get("extensions") or _NO_EXTENSIONS
-        self._connection: StreamingProtocol | None = extensions.get(STREAMING)
+    def __init__(
+        self,
+        connection: StreamingProtocol | None,
+        receive: Receive,
+        *,
+        has_body: bool,
+    ) -> None:
+        self._connection = connection
         self._receive = receive
         self._is_over = not has_body
         self._over: asyncio.Event | None = None
         self._is_paced = False
+        self._is_late = False
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -79,6 +85,8 @@ class ASGIBody:
         """
         while not self._is_over:
             message = await self._next()
+            if self._is_late and message.get("more_body", False):
+                raise BadRequestError(_TOO_SLOW, status=408)
             if message["type"] == "http.disconnect":
                 self.client_left = True
                 raise ClientLeftError("the client left")
@@ -105,7 +113,7 @@ class ASGIBody:
             async with asyncio.timeout(self.idle):
                 return await self._receive()
         except TimeoutError as error:
-            raise BadRequestError("the body came too slowly", status=408) from error
+            raise BadRequestError(_TOO_SLOW, status=408) from error
 
     def watch(self, responder: ASGIResponder) -> None:
         """Cancel the current task once the client leaves, until ``unwatch``.
@@ -116,6 +124,8 @@ class ASGIBody:
         self._task = task = asyncio.current_task()
         if self._connection is not None and task is not None:
             self._connection.when_lost = self._lose
+            if not self._is_over:
+                self._connection.when_late = self._note_delay
         else:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_WATCH_AFTER, self._watch, responder)
@@ -123,7 +133,7 @@ class ASGIBody:
     def unwatch(self) -> asyncio.Task[None] | None:
         """End the watch; return what is to be waited for, if anything."""
         if self._connection is not None:
-            self._connection.when_lost = None
+            self._connection.when_lost = self._connection.when_late = None
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
@@ -135,6 +145,9 @@ class ASGIBody:
         if not self.client_left or self._task is None:
             return False
         return self._task.uncancel() == 0
+
+    def _note_delay(self) -> None:
+        self._is_late = True
 
     def _lose(self) -> None:
         self.client_left = True
@@ -163,18 +176,26 @@ class ASGIResponder:
         "_is_old",
         "_send",
         "added",
+        "cross_origin",
         "idle",
         "is_complete",
         "is_started",
         "status",
     )
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        extensions = scope.get("extensions") or _NO_EXTENSIONS
-        self._connection: StreamingProtocol | None = extensions.get(STREAMING)
+    def __init__(
+        self,
+        connection: StreamingProtocol | None,
+        send: Send,
+        *,
+        is_old: bool = False,
+    ) -> None:
+        self._connection = connection
         self._send = send
-        self._is_old = scope.get("http_version") == "1.0"
+        self._is_old = is_old
         self.added: tuple[tuple[bytes, bytes], ...] = ()
+        self.cross_origin: tuple[tuple[bytes, bytes], ...] = ()
+        """What is said of pages of other sites; a service has no say in it then."""
         self.idle = 30.0
         """The longest that nothing may move in an answer, in seconds."""
         self.is_started = False
@@ -183,7 +204,7 @@ class ASGIResponder:
 
     async def respond(self, status: int, headers: RawHeaders, body: bytes) -> None:
         """Answer with a whole body."""
-        raw = [*headers, *self.added]
+        raw = self._with_own(headers)
         if status not in _NO_LENGTH:
             raw.append((b"content-length", b"%d" % len(body)))
         connection = self._connection
@@ -210,7 +231,7 @@ class ASGIResponder:
         if self._is_old and not any(name == b"content-length" for name, _ in headers):
             await self.respond(status, headers, await _collect(chunks))
             return
-        await self._start(status, [*headers, *self.added])
+        await self._start(status, self._with_own(headers))
         loop, idle = asyncio.get_running_loop(), self.idle
         try:
             async with asyncio.timeout(idle) as patience:
@@ -234,6 +255,12 @@ class ASGIResponder:
         kind = (b"content-type", PROBLEM_TYPE.encode())
         own = (kind, (b"cache-control", b"no-store"), *problem.headers, *headers)
         await self.respond(problem.status, own, problem.encode())
+
+    def _with_own(self, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+        if self.cross_origin:
+            kept = without_cross_origin(headers)
+            return [*kept, *self.cross_origin, *self.added]
+        return [*headers, *self.added]
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.is_started = True

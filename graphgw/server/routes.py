@@ -1,48 +1,61 @@
 """Requests at routes: matched, decided on and answered without Starlette.
 
 It stands between the GraphQL front and the Starlette application: what no route
-matches goes on to the latter.
+matches goes on to the latter. Our own server remembers what whole requests without a
+body come to, and has them answered without ASGI, see ``direct``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from graphgw.errors import BadRequestError, DeadlineExceededError, GraphGWError
-from graphgw.routes.exchange import ClientLeftError, Exchange, RequestHead
+from graphgw.errors import BadRequestError
+from graphgw.routes.exchange import RequestHead
 from graphgw.routes.headers import read_headers
-from graphgw.routes.match import NotAllowed
+from graphgw.routes.match import Match, NotAllowed
 from graphgw.routes.paths import check_encoded_slash, normalize_path
-from graphgw.routes.problem import describe_problem
-from graphgw.server.route_io import AnswerBrokenError, ASGIBody, ASGIResponder
+from graphgw.server.cors import allow_origin, allow_request
+from graphgw.server.route_calls import RouteCall
+from graphgw.server.route_io import ASGIBody, ASGIResponder
 from graphgw.server.socket_routes import ASGISocket, serve_socket
-from graphgw.telemetry.events import InternalFailure, RouteFinished
-from graphgw.types import Deadline
+from graphgw.server.streaming import STREAMING
+from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from graphgw.context import RequestContext
     from graphgw.gateway import Gateway
-    from graphgw.route_targets import OpenRoute
-    from graphgw.routes.match import Match
+    from graphgw.route_targets import OpenRoute, Routes
+    from graphgw.server.streaming import StreamingProtocol
+    from graphgw.types import Headers
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-__all__ = ["RoutesFront"]
+__all__ = ["KNOWN", "KnownRequest", "RoutesFront"]
+
+KNOWN: Final = "graphgw.known"
+"""The ASGI extension under which a request is found that was read already."""
 
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 )
 _SERVED: Final = frozenset(("http", "websocket"))
-_SERVER_ERROR: Final = 500
-_CLIENT_LEFT: Final = 499
-"""What the log says of a request whose client did not wait; nobody is sent it."""
+_TLS: Final = frozenset(("https", "wss"))
+_NO_EXTENSIONS: Final[dict[str, Any]] = {}
+
+
+@record
+class KnownRequest:
+    """What the head of a request at a route comes to, as long as ``table`` holds."""
+
+    table: Routes
+    route: OpenRoute
+    head: RequestHead
+    cross_origin: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class RoutesFront:
@@ -66,43 +79,101 @@ class RoutesFront:
         self._application = application
         self._own = own_paths
         self._own_prefixes = own_prefixes
+        self._origins = frozenset(gateway.settings.server.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        routes = self._gateway.routes
-        if (
-            not routes.routes
-            or scope["type"] not in _SERVED
-            or scope["path"] in self._own
-            or scope["path"].startswith(self._own_prefixes)
-        ):
+        if not self._may_route(scope):
             await self._application(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._serve_socket(scope, receive, send)
             return
         began = time.perf_counter()
-        method: str = scope["method"]
-        raw = tuple(scope["headers"])
-        headers = read_headers(raw)
-        request_id = self._gateway.request_id(headers)
-        responder = ASGIResponder(scope, send)
+        extensions = scope.get("extensions") or _NO_EXTENSIONS
+        connection: StreamingProtocol | None = extensions.get(STREAMING)
+        is_old = scope.get("http_version") == "1.0"
+        responder = ASGIResponder(connection, send, is_old=is_old)
+        headers: Headers = {}
         try:
-            path = normalize_path(scope["raw_path"].decode("latin-1"))
-            found = routes.find(headers.get("host", "").lower(), path, method)
-            if found is None:
-                await self._application(scope, receive, send)
-                return
-            if isinstance(found, NotAllowed) or method not in _METHODS:
-                error = BadRequestError(f"{method} is not supported here", status=405)
-                await responder.refuse(error, request_id, _allow(found))
-                return
-            check_encoded_slash(
-                path, is_allowed=found.route.settings.allows_encoded_slash
-            )
+            found = extensions.get(KNOWN)
+            if found is None or found.table is not self._gateway.routes:
+                headers = read_headers(scope["headers"])
+                found = self._read(scope, headers)
         except BadRequestError as error:
-            await responder.refuse(error, request_id)
+            responder.cross_origin = allow_origin(headers, self._origins)
+            await responder.refuse(error, self._gateway.request_id(headers))
             return
+        if found is None:
+            await self._application(scope, receive, send)
+        elif isinstance(found, NotAllowed):
+            responder.cross_origin = allow_origin(headers, self._origins)
+            await self._refuse_method(scope["method"], found, headers, responder)
+        elif self._is_preflight(found):
+            await self._answer_preflight(found, responder)
+        else:
+            body = ASGIBody(connection, receive, has_body=found.head.has_body)
+            await self._call(found, body, responder, began)
+
+    # What our own server asks without ASGI
+
+    def read(self, scope: Scope) -> KnownRequest | None:
+        """Return what an HTTP request comes to, if a route answers it."""
+        if not self._may_route(scope):
+            return None
+        try:
+            found = self._read(scope, read_headers(scope["headers"]))
+        except BadRequestError:
+            return None
+        if not isinstance(found, KnownRequest) or self._is_preflight(found):
+            return None
+        return found
+
+    def is_current(self, known: KnownRequest) -> bool:
+        """Tell whether a request would still come to the same."""
+        return known.table is self._gateway.routes
+
+    async def answer(
+        self,
+        known: KnownRequest,
+        connection: StreamingProtocol,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer a request without a body whose head is known."""
+        body = ASGIBody(connection, receive, has_body=False)
+        responder = ASGIResponder(connection, send)
+        await self._call(known, body, responder, time.perf_counter())
+
+    # Reading
+
+    def _may_route(self, scope: Scope) -> bool:
+        return (
+            bool(self._gateway.routes.routes)
+            and scope["type"] in _SERVED
+            and scope["path"] not in self._own
+            and not scope["path"].startswith(self._own_prefixes)
+        )
+
+    def _read(self, scope: Scope, headers: Headers) -> KnownRequest | NotAllowed | None:
+        """Return what a request comes to.
+
+        Raises:
+            BadRequestError: Its path is refused.
+        """
+        table = self._gateway.routes
+        is_socket = scope["type"] == "websocket"
+        method = "GET" if is_socket else scope["method"]
+        wanted = headers.get("access-control-request-method")
+        is_preflight = self._origins and method == "OPTIONS" and wanted is not None
+        path = normalize_path(scope["raw_path"].decode("latin-1"))
+        host = headers.get("host", "").lower()
+        found = table.find(host, path, str(wanted) if is_preflight else method)
+        if not isinstance(found, Match):
+            return found
+        if method not in _METHODS:
+            return NotAllowed(())
+        check_encoded_slash(path, is_allowed=found.route.settings.allows_encoded_slash)
         client = scope["client"]
         head = RequestHead(
             method,
@@ -110,173 +181,64 @@ class RoutesFront:
             scope["query_string"].decode("latin-1"),
             found.parameters,
             headers,
-            raw,
-            scope["scheme"],
+            tuple(scope["headers"]),
+            "https" if scope["scheme"] in _TLS else "http",
             client[0] if client else None,
         )
-        call = _Call(self._gateway, found.route, head, request_id, began)
-        body = ASGIBody(scope, receive, has_body=head.has_body)
-        await call.serve(body, responder)
+        cross_origin = allow_origin(headers, self._origins)
+        return KnownRequest(table, found.route, head, cross_origin)
+
+    # Answering
+
+    def _call(
+        self,
+        known: KnownRequest,
+        body: ASGIBody,
+        responder: ASGIResponder,
+        began: float,
+    ) -> Awaitable[None]:
+        request_id = self._gateway.request_id(known.head.headers)
+        responder.cross_origin = known.cross_origin
+        call = RouteCall(self._gateway, known.route, known.head, request_id, began)
+        return call.serve(body, responder)
+
+    async def _refuse_method(
+        self,
+        method: str,
+        found: NotAllowed,
+        headers: Headers,
+        responder: ASGIResponder,
+    ) -> None:
+        request_id = self._gateway.request_id(headers)
+        error = BadRequestError(f"{method} is not supported here", status=405)
+        allow = ((b"allow", ", ".join(found.methods).encode()),)
+        await responder.refuse(error, request_id, allow)
+
+    def _is_preflight(self, found: KnownRequest) -> bool:
+        """Tell whether a browser asks whether a page may send a request."""
+        return (
+            bool(self._origins)
+            and found.head.method == "OPTIONS"
+            and "access-control-request-method" in found.head.headers
+        )
+
+    async def _answer_preflight(
+        self, found: KnownRequest, responder: ASGIResponder
+    ) -> None:
+        headers = found.head.headers
+        raw = [*found.cross_origin]
+        if len(raw) > 1:
+            raw += allow_request(headers, (headers["access-control-request-method"],))
+        await responder.respond(204, raw, b"")
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = tuple(scope["headers"])
-        headers = read_headers(raw)
         client = ASGISocket(tuple(scope.get("subprotocols", ())), receive, send)
         try:
-            path = normalize_path(scope["raw_path"].decode("latin-1"))
-            host = headers.get("host", "").lower()
-            found = self._gateway.routes.find(host, path, "GET")
-            if found is None or isinstance(found, NotAllowed):
-                await self._application(scope, receive, send)
-                return
-            check_encoded_slash(
-                path, is_allowed=found.route.settings.allows_encoded_slash
-            )
+            found = self._read(scope, read_headers(scope["headers"]))
         except BadRequestError:
             await client.refuse(400, (), b"")
             return
-        peer = scope["client"]
-        head = RequestHead(
-            "GET",
-            path,
-            scope["query_string"].decode("latin-1"),
-            found.parameters,
-            headers,
-            raw,
-            "https" if scope["scheme"] == "wss" else "http",
-            peer[0] if peer else None,
-        )
-        await serve_socket(self._gateway, found.route, head, client)
-
-
-class _Call:
-    """One request at one route."""
-
-    __slots__ = ("_began", "_context", "_gateway", "_head", "_request_id", "_route")
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        route: OpenRoute,
-        head: RequestHead,
-        request_id: str,
-        began: float,
-    ) -> None:
-        self._gateway = gateway
-        self._route = route
-        self._head = head
-        self._request_id = request_id
-        self._began = began
-        self._context: RequestContext | None = None
-
-    async def serve(self, body: ASGIBody, responder: ASGIResponder) -> None:
-        """Answer the request; every failure becomes an answer."""
-        code: str | None = None
-        is_whole = True
-        try:
-            body.watch(responder)
-            try:
-                await self._answer(body, responder)
-            finally:
-                watcher = body.unwatch()
-                if watcher is not None:
-                    await asyncio.wait([watcher])
-            is_whole = responder.is_complete
-        except ClientLeftError:
-            is_whole = False
-        except asyncio.CancelledError:
-            if not body.forgive():
-                raise
-            is_whole = responder.is_complete
-        except AnswerBrokenError as error:
-            is_whole, code = False, error.code
-            responder.break_off()
-        except GraphGWError as error:
-            code = await self._refuse(error, responder)
-            is_whole = responder.is_complete
-        except Exception as error:  # noqa: BLE001 - the outer edge: mask what is ours
-            self._report(error)
-            masked = GraphGWError("Internal server error.")
-            code = await self._refuse(masked, responder)
-            is_whole = responder.is_complete
-        self._finish(responder.status or _CLIENT_LEFT, code, is_whole=is_whole)
-
-    async def _answer(self, body: ASGIBody, responder: ASGIResponder) -> None:
-        gateway, route = self._gateway, self._route
-        settings = route.settings
-        total = settings.timeouts.total
-        seconds = total or max(gateway.settings.deadline, settings.timeouts.first_byte)
-        self._context = context = await gateway.open_route_context(
-            self._head.headers,
-            self._head.peer,
-            self._request_id,
-            Deadline.after(seconds),
-        )
-        verdict = await route.policy.decide(context)
-        responder.added = verdict.headers
-        if verdict.refusal is not None:
-            raise verdict.refusal
-        exchange = Exchange(settings, self._head, context, body, responder)
-        exchange.check_declared(settings.max_body_bytes)
-        body.idle = responder.idle = settings.timeouts.idle
-        places = route.places
-        if places is not None:
-            places.enter()
-        try:
-            if total is None:
-                await route.handle(exchange)
-            else:
-                await self._within(total, exchange, responder)
-        finally:
-            if places is not None:
-                places.leave()
-
-    async def _within(
-        self, seconds: float, exchange: Exchange, responder: ASGIResponder
-    ) -> None:
-        """Let the whole exchange take no longer than the route allows."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._route.handle(exchange)
-        except TimeoutError as error:
-            message = "the answer took too long"
-            kind = AnswerBrokenError if responder.is_started else DeadlineExceededError
-            raise kind(message) from error
-
-    async def _refuse(self, error: GraphGWError, responder: ASGIResponder) -> str:
-        code: str = getattr(error, "error_code", error.code)
-        if responder.is_started:
-            responder.break_off()
-            return code
-        problem = describe_problem(error, self._request_id)
-        if problem.status == _SERVER_ERROR:
-            self._report(error)
-        await responder.refuse(error, self._request_id)
-        return problem.code
-
-    def _report(self, error: BaseException) -> None:
-        where = f"route {self._route.settings.name}"
-        self._gateway.observer.observe(InternalFailure(self._request_id, where, error))
-
-    def _finish(self, status: int, code: str | None, *, is_whole: bool) -> None:
-        principal = None if self._context is None else self._context.principal
-        self._gateway.observer.observe(
-            RouteFinished(
-                self._request_id,
-                self._route.settings.name,
-                self._head.method,
-                status,
-                time.perf_counter() - self._began,
-                code,
-                is_whole,
-                None if principal is None else principal.subject,
-                self._head.peer if principal is None else principal.ip,
-            )
-        )
-
-
-def _allow(
-    found: Match[OpenRoute] | NotAllowed,
-) -> tuple[tuple[bytes, bytes], ...]:
-    methods = found.methods if isinstance(found, NotAllowed) else ()
-    return ((b"allow", ", ".join(methods).encode()),)
+        if found is None or isinstance(found, NotAllowed):
+            await self._application(scope, receive, send)
+            return
+        await serve_socket(self._gateway, found.route, found.head, client)

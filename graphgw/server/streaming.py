@@ -17,6 +17,8 @@ class StreamingProtocol(Protocol):
     """What our own server's connections can do beside ASGI."""
 
     when_lost: Callable[[], object] | None
+    when_late: Callable[[], object] | None
+    """Called before whoever reads the body is woken to refuse it."""
 
     def answer_whole(
         self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
