@@ -227,6 +227,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
             route.rate_limit,
             parts.settings.policies.rate_limit,
             parts.resources.store,
+            draws_quota=route.operation is None,  # an operation draws it itself
         )
         places = _places(route.concurrency, known.get(route.name))
         opened.append(

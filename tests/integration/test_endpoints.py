@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from conftest import RunningGateway, Shop
 from integration.test_shop import mint
+from support.command import graphgw
 from support.faulty_backend import FaultyBackend
 from support.gateways import running_gateway
 from support.integration_gateways import serving
@@ -155,13 +157,16 @@ def write(folder: Path, **routes: dict[str, Any]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(
-    shop: Shop, gateway: RunningGateway, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("endpoints")
+
+
+@pytest.fixture(scope="module")
+def served(shop: Shop, gateway: RunningGateway, folder: Path) -> Iterator[str]:
     del gateway  # it has made the keys
     user = {"text": USER, "select": "user"}
     config = write(
-        tmp_path_factory.mktemp("endpoints"),
+        folder,
         strict={"path": "/strict/{id}", "operation": dict(user)},
         lax={"path": "/lax/{id}", "operation": {**user, "partial": "allow"}},
         limited={
@@ -206,6 +211,16 @@ def test_the_limits_of_a_route_hold_at_an_endpoint(served: str):
     assert [answer.status_code for answer in answers] == [200, 429]
     assert answers[0].json() == {"__typename": "Query"}
     assert int(answers[1].headers["retry-after"]) >= 1
+
+
+def test_a_request_draws_the_quota_of_its_key_once(served: str, folder: Path):
+    made = graphgw("keys", "create", "metered", "--quota", "2/1h", folder=folder)
+    headers = {"x-api-key": made.stdout.strip()}
+    time.sleep(1.1)  # the gateway looks at the file again within a second
+
+    answers = [httpx.get(f"{served}/strict/u1", headers=headers) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 429]
 
 
 def test_an_endpoint_of_a_variant_sees_what_the_variant_has(served: str):
