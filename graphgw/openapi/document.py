@@ -11,33 +11,42 @@ from graphgw.endpoints.handler import EndpointHandler
 from graphgw.openapi.components import Components
 from graphgw.openapi.endpoint import describe_endpoint, needs_caller
 from graphgw.openapi.paths import PathNames
-from graphgw.openapi.problems import PROBLEM_SCHEMAS, problem_responses
+from graphgw.openapi.problems import (
+    PROBLEM_SCHEMAS,
+    problem_responses,
+    refer_problems,
+)
 from graphgw.openapi.security import describe_schemes, requirements_of
-from graphgw.openapi.service import describe_service
+from graphgw.openapi.service import describe_service, service_of
 from graphgw.openapi.types import TypeSchemas
+from graphgw.routes.description import DescribedHandler, RouteDescription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from graphgw.endpoints.endpoint import Endpoint
+    from graphgw.openapi.paths import DocumentedPath
     from graphgw.openapi.settings import OpenAPISettings
     from graphgw.policies.settings import AuthSettings
     from graphgw.routes.exchange import RouteHandler
     from graphgw.routes.settings import RouteSettings
     from graphgw.types import JSONObject
 
-    RouteContent: TypeAlias = Endpoint | None
+    RouteContent: TypeAlias = Endpoint | RouteDescription | None
 
 __all__ = ["content_of", "describe_routes", "routes_of_host"]
 
 _VERSION: Final = "3.1.1"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OPERATIONS: Final = "operations"
+_PROBLEMS: Final = ("400", "401", "403", "404", "429", "4XX", "5XX")
 _TAGS: Final = {_OPERATIONS: "Operations on the graph."}
 
 
 def content_of(handler: RouteHandler) -> RouteContent:
     """Return what is known of what a route answers with."""
+    if isinstance(handler, DescribedHandler):
+        return handler.describe()
     return handler.endpoint if isinstance(handler, EndpointHandler) else None
 
 
@@ -102,7 +111,7 @@ def routes_of_host(
 
 
 class _Writer:
-    """Writes one route after the other."""
+    """Writes one route after the other; what one answers is left to it."""
 
     def __init__(self) -> None:
         self.components = Components()
@@ -112,49 +121,79 @@ class _Writer:
         self._ids: set[str] = set()
 
     def add(self, route: RouteSettings, content: RouteContent) -> None:
-        """Write a route; what an earlier one answers is left to it."""
+        """Write a route."""
+        if isinstance(content, RouteDescription):
+            self._add_described(route, content)
+            return
         path = self._names.write(route.path)
-        item = self.paths.setdefault(path.text, {})
-        methods = [m for m in _methods(route, content) if m not in item]
-        for method in methods:
-            item[method] = self._operation(route, content, method, path.parameters)
-            name = route.name if len(methods) == 1 else f"{route.name}_{method}"
-            item[method]["operationId"] = self._free_id(name)
-        if not item:
-            del self.paths[path.text]
-
-    def _operation(
-        self,
-        route: RouteSettings,
-        content: RouteContent,
-        method: str,
-        names: Mapping[str, str],
-    ) -> JSONObject:
+        methods = [m for m in _methods(route, content) if self._is_free(path, m)]
         needs = False
-        if content is None:
-            tag = route.service or route.kind
-            found = describe_service(route, method, names)
-        else:
-            tag = _OPERATIONS
-            needs = needs_caller(content)
-            found = describe_endpoint(content, method, names, self._types(route))
+        for method in methods:
+            if content is None:
+                tag = service_of(route)
+                found = describe_service(route, method, path.parameters)
+            else:
+                tag = _OPERATIONS
+                needs = needs_caller(content)
+                types = self._types(route)
+                found = describe_endpoint(content, method, path.parameters, types)
+            name = route.name if len(methods) == 1 else f"{route.name}_{method}"
+            security = requirements_of(route, needs_caller=needs)
+            self._put(path, method, name, tag, {**found, "security": security})
+
+    def _add_described(self, route: RouteSettings, content: RouteDescription) -> None:
+        self.components.add(content.schemas)
+        security = requirements_of(route, needs_caller=False)
+        for item in content.operations:
+            path, method = self._names.write(item.path), item.method.lower()
+            if not self._is_free(path, method):
+                continue
+            found = {
+                **item.operation,
+                "parameters": [
+                    _rename(parameter, path.parameters)
+                    for parameter in item.operation.get("parameters", ())
+                ],
+                "responses": {
+                    **refer_problems(_PROBLEMS),
+                    **item.operation.get("responses", {}),
+                },
+                "security": security,
+            }
+            name = f"{route.name}_{item.name}" if item.name else route.name
+            self._put(path, method, name, content.tag, found)
+
+    def _is_free(self, path: DocumentedPath, method: str) -> bool:
+        return method not in self.paths.get(path.text, ())
+
+    def _put(
+        self,
+        path: DocumentedPath,
+        method: str,
+        name: str,
+        tag: str,
+        operation: JSONObject,
+    ) -> None:
+        while name in self._ids:
+            name += "_"
+        self._ids.add(name)
         self.tags[tag] = None
-        security = requirements_of(route, needs_caller=needs)
-        return {"tags": [tag], **found, "security": security}
+        item = self.paths.setdefault(path.text, {})
+        item[method] = {"operationId": name, "tags": [tag], **operation}
 
     def _types(self, route: RouteSettings) -> TypeSchemas:
         variant = route.operation.variant if route.operation else None
         return TypeSchemas(self.components, f"{variant}." if variant else "")
 
-    def _free_id(self, name: str) -> str:
-        free = name
-        while free in self._ids:
-            free += "_"
-        self._ids.add(free)
-        return free
+
+def _rename(parameter: JSONObject, names: Mapping[str, str]) -> JSONObject:
+    if parameter.get("in") != "path":
+        return parameter
+    name = parameter["name"]
+    return {**parameter, "name": names.get(name, name)}
 
 
-def _methods(route: RouteSettings, content: RouteContent) -> Iterator[str]:
+def _methods(route: RouteSettings, content: Endpoint | None) -> Iterator[str]:
     """Yield the methods that are told of; HEAD goes without saying."""
     if route.methods:
         yield from (m.lower() for m in route.methods if m.lower() in _METHODS)

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
     from graphgw.routes.settings import RouteSettings
     from graphgw.types import JSONObject
 
-__all__ = ["describe_service"]
+__all__ = ["describe_service", "service_of"]
 
 _WITH_BODY: Final = frozenset(("post", "put", "patch", "delete"))
+
+
+def service_of(route: RouteSettings) -> str:
+    """Return the name of the service that a route leads to."""
+    return route.service or (route.grpc.service if route.grpc else route.kind)
 
 
 def describe_service(
@@ -29,7 +34,7 @@ def describe_service(
         method: In small letters.
         names: The document's names of the path's parameters.
     """
-    found: JSONObject = {"summary": f"What the service {route.service} answers"}
+    found: JSONObject = {"summary": f"What the service {service_of(route)} answers"}
     parameters = [describe_path(name, {"type": "string"}) for name in names.values()]
     if parameters:
         found["parameters"] = parameters

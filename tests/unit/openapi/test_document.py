@@ -3,12 +3,16 @@
 import pytest
 from openapi_spec_validator import validate
 
-from graphgw.openapi.document import describe_routes, routes_of_host
+from graphgw.openapi.document import content_of, describe_routes, routes_of_host
 from graphgw.openapi.settings import OpenAPISettings
 from graphgw.policies.route_policy import RouteRateLimit
 from graphgw.policies.settings import ApiKeySettings, AuthSettings
+from graphgw.routes.description import OperationDescription, RouteDescription
+from graphgw.routes.exchange import Exchange
 from graphgw.routes.settings import BodyChanges, ResponseChanges, RouteSettings
+from graphgw.routes.targets import GRPCTarget
 
+THING = {"schema": {"$ref": "#/components/schemas/Thing"}}
 USER = "query UserCard($id: ID!) { user(id: $id) { id name } }"
 
 
@@ -158,6 +162,34 @@ def test_paths_that_differ_in_names_only_are_one_path():
     assert path == "/users/{id}"
     (parameter,) = found["paths"][path]["put"]["parameters"]
     assert parameter["name"] == "id"
+
+
+def test_a_handler_may_tell_what_it_answers():
+    class Handler:
+        async def handle(self, exchange: Exchange) -> None:
+            raise AssertionError(exchange)
+
+        def describe(self) -> RouteDescription:
+            path = {"name": "name", "in": "path", "required": True, "schema": {}}
+            answer = {"description": "It.", "content": {"application/json": THING}}
+            operation = {"parameters": [path], "responses": {"200": answer}}
+            return RouteDescription(
+                "things",
+                (OperationDescription("GET", "/v1/{name=things/*}", operation, "Get"),),
+                {"Thing": {"type": "object"}},
+            )
+
+    route = RouteSettings(name="r", path="/v1/*", grpc=GRPCTarget(service="thing"))
+
+    content = content_of(Handler())
+    found = describe_routes([(route, content)], OpenAPISettings(), AuthSettings())
+
+    validate(found)
+    operation = found["paths"]["/v1/{name}"]["get"]
+    assert operation["operationId"] == "r_Get"
+    assert operation["tags"] == ["things"]
+    assert set(operation["responses"]) >= {"200", "401", "5XX"}
+    assert operation["security"] == [{}, {"bearer": []}, {"apiKey": []}]
 
 
 def test_ids_are_never_given_twice():
