@@ -16,9 +16,11 @@ from graphgw.policies.authenticate.addresses import AddressList
 from graphgw.policies.route_policy import Places, RoutePolicy
 from graphgw.proxy.service import ServiceHandler
 from graphgw.proxy.websocket import WebSocketHandler
+from graphgw.routes.cache_rules import may_know_caller
 from graphgw.routes.cached import RouteCaching
 from graphgw.routes.changes import Changes
 from graphgw.routes.headers import ForwardRules
+from graphgw.routes.layers import ChangeLayers
 from graphgw.routes.match import RouteTable, place_of
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from graphgw.routes.exchange import Exchange, RouteHandler
     from graphgw.routes.settings import RouteSettings
     from graphgw.snapshot import Snapshot
+    from graphgw.sources.changes import RequestChanges, ResponseChanges
     from graphgw.sources.http_service import HTTPService
+    from graphgw.sources.settings import ServiceSettings
 
 __all__ = [
     "NO_ROUTES",
@@ -53,7 +57,7 @@ class OpenRoute:
     settings: RouteSettings
     handler: RouteHandler
     policy: RoutePolicy
-    changes: Changes
+    changes: ChangeLayers
     socket: WebSocketHandler | None = None
     caching: RouteCaching | None = None
     places: Places | None = None
@@ -61,13 +65,8 @@ class OpenRoute:
     def handle(self, exchange: Exchange) -> Awaitable[None]:
         """Answer a request that may be answered."""
         if self.caching is not None:
-            return self.caching.handle(exchange, self._handle)
-        return self._handle(exchange)
-
-    def _handle(self, exchange: Exchange) -> Awaitable[None]:
-        if self.changes.is_empty:
-            return self.handler.handle(exchange)
-        return self.changes.handle(exchange, self.handler)
+            return self.caching.handle(exchange, self.changes.handle)
+        return self.changes.handle(exchange)
 
 
 Routes: TypeAlias = RouteTable[OpenRoute]
@@ -100,10 +99,10 @@ def _service_parts(
     route: RouteSettings, parts: RouteParts
 ) -> tuple[RouteSettings, HTTPService, ForwardRules, AddressList]:
     settings = parts.settings
+    changed = [other.request for other in settings.routes]
+    changed += [other.request for other in settings.services]
     identity = {
-        name.lower().encode()
-        for other in settings.routes
-        for name, _ in other.request.claims
+        name.lower().encode() for request in changed for name, _ in request.claims
     }
     credentials = {b"authorization", settings.auth.api_keys.header.lower().encode()}
     return (
@@ -215,7 +214,7 @@ async def open_routes(parts: RouteParts, before: Routes = NO_ROUTES) -> Routes:
             continue
         try:
             handler = await opener(route, parts)
-            changes = _open_changes(route)
+            changes = _open_changes(route, parts, handler)
             socket = _open_socket(route, parts)
             caching = _open_cache(route, parts)
         except ConfigurationError as error:
@@ -247,27 +246,48 @@ def _open_cache(route: RouteSettings, parts: RouteParts) -> RouteCaching | None:
     if route.cache is None or not parts.settings.policies.cache.is_enabled:
         return None
     credentials = {"authorization", parts.settings.auth.api_keys.header.lower()}
-    store = parts.resources.store
-    return RouteCaching(route, route.cache, store, frozenset(credentials))
+    service = _find_service(route, parts)
+    return RouteCaching(
+        route,
+        route.cache,
+        parts.resources.store,
+        frozenset(credentials),
+        knows_caller=service is not None
+        and may_know_caller(service.request, service.response),
+    )
 
 
-def _open_changes(route: RouteSettings) -> Changes:
-    """Return the changes of a route with the functions that its hooks name.
+def _open_changes(
+    route: RouteSettings, parts: RouteParts, handler: RouteHandler
+) -> ChangeLayers:
+    """Return the changes of a route's service and its own, around its handler.
 
     Raises:
-        ConfigurationError: There is no such function.
+        ConfigurationError: There is no such function as a hook names.
     """
-    hooks: list[Any] = []
-    for side, name in (
-        ("request", route.request.hook),
-        ("response", route.response.hook),
-    ):
-        hooks.append(
-            None
-            if name is None
-            else _import_hook(name, f"routes.{route.name}.{side}.hook")
-        )
-    return Changes(route, *hooks)
+    limit = route.max_body_bytes
+    own = _read_changes(route.request, route.response, limit, f"routes.{route.name}")
+    service = _find_service(route, parts)
+    if service is None:
+        return ChangeLayers((own,), handler)
+    where = f"services.{service.name}"
+    outer = _read_changes(service.request, service.response, limit, where)
+    return ChangeLayers((outer, own), handler)
+
+
+def _read_changes(
+    request: RequestChanges, response: ResponseChanges, limit: int, where: str
+) -> Changes:
+    hooks: list[Any] = [
+        None if name is None else _import_hook(name, f"{where}.{side}.hook")
+        for side, name in (("request", request.hook), ("response", response.hook))
+    ]
+    return Changes(request, response, limit, *hooks)
+
+
+def _find_service(route: RouteSettings, parts: RouteParts) -> ServiceSettings | None:
+    services = parts.settings.services
+    return next((s for s in services if s.name == route.service_name), None)
 
 
 def _import_hook(name: str, where: str) -> Any:

@@ -9,7 +9,7 @@ import orjson
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["shape_route"]
+__all__ = ["shape_route", "shape_sides"]
 
 _SHORT: Final = {"grpc": "service", "operation": "file"}
 """Targets that may be written as one text, and the setting that it is."""
@@ -37,10 +37,17 @@ def shape_route(name: str, value: Any, folder: Path) -> Any:
             operation["file"] = str(folder / operation["file"])
         for key in ("variables", "statuses"):
             _list_pairs(operation, key)
-    for side in ("request", "response"):
-        if isinstance(route.get(side), dict):
-            route[side] = _shape_changes(route[side])
-    return route
+    return shape_sides(route)
+
+
+def shape_sides(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a route or a service with the long forms of its changes."""
+    sides = {
+        side: _shape_changes(item[side])
+        for side in ("request", "response")
+        if isinstance(item.get(side), dict)
+    }
+    return {**item, **sides}
 
 
 def _shape_changes(value: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from graphgw.routes.exchange import RequestHead
     from graphgw.routes.settings import RouteSettings
+    from graphgw.sources.changes import RequestChanges, ResponseChanges
     from graphgw.types import Headers, Principal
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "KeptAnswer",
     "find_lifetime",
     "is_unchanged",
+    "may_know_caller",
     "read_varying",
 ]
 
@@ -70,26 +72,40 @@ class KeptAnswer:
         return cls(int(status), headers, data[end:], float(at), float(lifetime))
 
 
+def may_know_caller(request: RequestChanges, response: ResponseChanges) -> bool:
+    """Tell whether answers may differ by who asks because of changes on the way."""
+    return bool(request.claims or request.hook or response.hook)
+
+
 class CacheKeys:
     """The keys that one route keeps answers under.
 
     Whatever the service is sent of who asks is in the key, and so is the principal
     unless the answers are for all.
+
+    Args:
+        route: Its settings.
+        credentials: Names of the headers by which clients prove themselves.
+        knows_caller: Whether what is not the route's own may tell who asks.
     """
 
     __slots__ = ("_credentials", "_is_private", "_name", "_vary")
 
-    def __init__(self, route: RouteSettings, credentials: frozenset[str]) -> None:
+    def __init__(
+        self,
+        route: RouteSettings,
+        credentials: frozenset[str],
+        *,
+        knows_caller: bool = False,
+    ) -> None:
         cache = route.cache
         sent = set(credentials) if route.forward_authorization else set()
         if route.forward_cookies:
             sent.add("cookie")
         self._name = route.name
         self._credentials = tuple(sorted(sent))
-        knows_caller = route.request.claims or route.request.hook or route.response.hook
-        self._is_private = (
-            cache is None or cache.scope == "PRIVATE" or bool(knows_caller)
-        )
+        knows_caller |= may_know_caller(route.request, route.response)
+        self._is_private = cache is None or cache.scope == "PRIVATE" or knows_caller
         names = () if cache is None else cache.vary
         self._vary = tuple(sorted({*_ALWAYS_VARIES, *(name.lower() for name in names)}))
 

@@ -44,6 +44,7 @@ class RouteCaching:
         cache: Those of the cache.
         store: Where answers are kept.
         credentials: Lower-case names of the headers by which clients prove themselves.
+        knows_caller: Whether changes of the service may tell it who asks.
     """
 
     __slots__ = ("_cache", "_coordinate", "_keys", "_store")
@@ -54,10 +55,12 @@ class RouteCaching:
         cache: RouteCache,
         store: Store,
         credentials: frozenset[str],
+        *,
+        knows_caller: bool = False,
     ) -> None:
         self._cache = cache
         self._store = store
-        self._keys = CacheKeys(route, credentials)
+        self._keys = CacheKeys(route, credentials, knows_caller=knows_caller)
         self._coordinate = f"route:{route.name}"
 
     async def handle(

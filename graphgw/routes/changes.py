@@ -1,4 +1,7 @@
-"""The changes of one route, made around its handler: of the request, of the answer."""
+"""Changes made around a route's handler: of the request, of the answer.
+
+A service may have changes of its own; they lie around those of each route to it.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,10 @@ if TYPE_CHECKING:
         Responder,
         RouteHandler,
     )
-    from graphgw.routes.settings import RouteSettings
+    from graphgw.sources.changes import RequestChanges, ResponseChanges
     from graphgw.types import Principal
 
-__all__ = ["Changes", "RequestHook", "ResponseHook"]
+__all__ = ["Changes", "RequestHook", "ResponseHook", "join_outgoing"]
 
 RequestHook: TypeAlias = (
     "Callable[[RouteRequest], Awaitable[RouteRequest | RouteResponse]]"
@@ -56,10 +59,12 @@ _ASKING: Final = frozenset((b"accept-encoding", b"if-range", b"range"))
 
 
 class Changes:
-    """Changes what passes one route; see ``RequestChanges`` and ``ResponseChanges``.
+    """Changes what passes; see ``RequestChanges`` and ``ResponseChanges``.
 
     Args:
-        route: Its settings.
+        request: The changes of requests.
+        response: The changes of answers.
+        limit: The longest answer that is read whole.
         request_hook: What ``request.hook`` names.
         response_hook: What ``response.hook`` names.
     """
@@ -82,20 +87,22 @@ class Changes:
 
     def __init__(
         self,
-        route: RouteSettings,
+        request: RequestChanges,
+        response: ResponseChanges,
+        limit: int,
         request_hook: RequestHook | None = None,
         response_hook: ResponseHook | None = None,
     ) -> None:
-        self._headers = HeaderTransform(route.request.headers)
-        self._claims = route.request.claims
-        self._query = route.request.query
-        self._body = BodyTransform(route.request.body)
+        self._headers = HeaderTransform(request.headers)
+        self._claims = request.claims
+        self._query = request.query
+        self._body = BodyTransform(request.body)
         self._request_hook = request_hook
-        self._answer_headers = HeaderTransform(route.response.headers)
-        self._status = StatusMap(route.response)
-        self._answer_body = BodyTransform(route.response.body)
+        self._answer_headers = HeaderTransform(response.headers)
+        self._status = StatusMap(response)
+        self._answer_body = BodyTransform(response.body)
         self._response_hook = response_hook
-        self._limit = route.max_body_bytes
+        self._limit = limit
         self._is_answer_read = not self._answer_body.is_empty or bool(response_hook)
         self._is_answer_changed = self._is_answer_read or not (
             self._answer_headers.is_empty and self._status.is_empty
@@ -129,7 +136,9 @@ class Changes:
                 await exchange.respond(given.status, _encode(given.headers), given.body)
                 return
             own = _take_over(exchange, asked, given)
-        exchange.outgoing = self.outgoing(exchange.principal, own)
+        exchange.outgoing = join_outgoing(
+            exchange.outgoing, self.outgoing(exchange.principal, own)
+        )
         await handler.handle(exchange)
 
     def outgoing(
@@ -191,6 +200,15 @@ class Changes:
     def needs_whole(self) -> bool:
         """Tell whether an answer that cannot be read whole cannot be given."""
         return self._response_hook is not None
+
+
+def join_outgoing(first: Outgoing, then: Outgoing) -> Outgoing:
+    """Return what makes headers by one change after another."""
+
+    def outgoing(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        return then(first(headers))
+
+    return outgoing
 
 
 class _ChangingResponder:

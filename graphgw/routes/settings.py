@@ -11,6 +11,12 @@ from graphgw.routes.targets import (  # noqa: TC001 - read at run time
     GRPCTarget,
     OperationTarget,
 )
+from graphgw.sources.changes import (
+    BodyChanges,
+    HeaderChanges,
+    RequestChanges,
+    ResponseChanges,
+)
 
 __all__ = [
     "TARGETS",
@@ -62,56 +68,6 @@ class WebSocketSettings:
     idle_timeout: float = 300.0
     subprotocols: tuple[str, ...] = ()
     """Those that may be agreed on; empty lets the service choose."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderChanges:
-    """Changes of headers, made in this order: remove, rename, set, add."""
-
-    remove: tuple[str, ...] = ()
-    rename: tuple[tuple[str, str], ...] = ()
-    set: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    add: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodyChanges:
-    """Changes of a JSON object's fields, made in this order: drop, rename, defaults.
-
-    Fields are named by dotted paths; renaming ``city`` to ``address.city`` nests. In
-    lists every item is changed.
-    """
-
-    drop: tuple[str, ...] = ()
-    rename: tuple[tuple[str, str], ...] = ()
-    defaults: tuple[tuple[str, str], ...] = ()
-    """Values in JSON, for fields that are missing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestChanges:
-    """How a request is changed before it goes on."""
-
-    headers: HeaderChanges = field(default_factory=HeaderChanges)
-    claims: tuple[tuple[str, str], ...] = ()
-    """Headers by name, and the claim of the principal's token that each holds."""
-    query: tuple[tuple[str, str], ...] = ()
-    """Query parameters that are set, whatever the client sent."""
-    body: BodyChanges = field(default_factory=BodyChanges)
-    hook: str | None = None
-    """``module:function``, ``async def(request) -> RouteRequest | RouteResponse``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseChanges:
-    """How an answer is changed before the client has it."""
-
-    headers: HeaderChanges = field(default_factory=HeaderChanges)
-    status: tuple[tuple[str, int], ...] = ()
-    """Statuses by those they replace; ``5xx`` stands for a whole class."""
-    body: BodyChanges = field(default_factory=BodyChanges)
-    hook: str | None = None
-    """``module:function``, ``async def(response, request) -> RouteResponse``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +129,11 @@ class RouteSettings:
     def kind(self) -> str:
         """The kind of target, one of ``TARGETS``."""
         return next(kind for kind in TARGETS if getattr(self, kind) is not None)
+
+    @property
+    def service_name(self) -> str | None:
+        """The name of the service that it leads to, if it is one."""
+        return self.service if self.grpc is None else self.grpc.service
 
     @property
     def access(self) -> RouteAccess:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from graphgw.errors import Problem
+from graphgw.sources.changes import RequestChanges, ResponseChanges
 from graphgw.sources.headers import is_forwardable
 
 if TYPE_CHECKING:
@@ -109,6 +110,10 @@ class ServiceSettings:
     """gRPC speaks TLS if this is set, HTTP if the URL says so."""
     retries: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    request: RequestChanges = field(default_factory=RequestChanges, compare=False)
+    """How requests at routes that lead here are changed, before the routes do."""
+    response: ResponseChanges = field(default_factory=ResponseChanges, compare=False)
+    """How answers at such routes are changed, after the routes did."""
 
     @classmethod
     def from_url(cls, name: str, url: str) -> Self:

@@ -65,7 +65,31 @@ ROUTES: dict[str, Any] = {
     ),
     "tea": route("/tea/*", request={"hook": "support.route_hooks:teapot"}),
     "stamped": route("/stamped/*", response={"hook": "support.route_hooks:stamp"}),
+    "layered": {
+        "path": "/layered/*",
+        "service": "shared",
+        "request": {
+            "headers": {"rename": {"x-channel": "x-way"}, "add": {"x-many": "route"}},
+            "body": {"rename": {"filled": "moved"}},
+        },
+        "response": {"headers": {"set": {"x-by": "route"}}, "status": {"404": 410}},
+    },
+    "plain": {"path": "/plain/*", "service": "shared"},
     "failing": route("/failing/*", request={"hook": "support.route_hooks:fail"}),
+}
+
+
+SHARED: dict[str, Any] = {
+    "request": {
+        "headers": {"set": {"x-channel": "web"}, "add": {"x-many": "service"}},
+        "claims": {"x-subject": "sub"},
+        "query": {"from": "gateway"},
+        "body": {"defaults": {"filled": 1}},
+    },
+    "response": {
+        "headers": {"rename": {"x-by": "x-answered-by"}, "remove": ["x-inner"]},
+        "status": {"410": 451},
+    },
 }
 
 
@@ -84,7 +108,10 @@ def client(
     config = folder / "graphgw.yaml"
     settings = {
         "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
-        "services": {"backend": backend.url},
+        "services": {
+            "backend": backend.url,
+            "shared": {"url": backend.url, **SHARED},
+        },
         "auth": {
             "issuers": [{"issuer": "me", "algorithms": ["HS256"], "secret": SECRET}]
         },
@@ -241,6 +268,49 @@ def test_a_hook_that_fails_is_masked(client: httpx.Client):
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.json()["code"] == "INTERNAL_SERVER_ERROR"
+
+
+def test_requests_pass_the_changes_of_a_service_before_those_of_a_route(
+    client: httpx.Client, backend: StreamingBackend
+):
+    asked = {"authorization": f"Bearer {token()}", "x-subject": "admin"}
+    client.post("/layered/x", json={"a": 2}, headers=asked)
+
+    last = backend.last
+    assert last.target == "/layered/x?from=gateway"
+    assert last.values("x-way") == ["web"]
+    assert not last.values("x-channel")
+    assert last.values("x-many") == ["service", "route"]
+    assert last.values("x-subject") == ["u1"]
+    assert json.loads(last.body) == {"a": 2, "moved": 1}
+
+
+def test_answers_pass_the_changes_of_a_service_after_those_of_a_route(
+    client: httpx.Client,
+):
+    answer = client.get("/layered/x?status=404&header=x-inner: 1")
+
+    assert answer.status_code == 451
+    assert answer.headers["x-answered-by"] == "route"
+    assert "x-inner" not in answer.headers
+
+
+def test_a_route_without_changes_has_those_of_its_service(
+    client: httpx.Client, backend: StreamingBackend
+):
+    answer = client.get("/plain/x?status=410&header=x-by: 1")
+
+    assert answer.status_code == 451
+    assert answer.headers["x-answered-by"] == "1"
+    assert backend.last.values("x-channel") == ["web"]
+
+
+def test_a_hook_of_a_service_is_named_where_it_stands(tmp_path: Path):
+    text = """
+services: {backend: {url: http://127.0.0.1:1, request: {hooks: a}}}
+"""
+    with pytest.raises(ConfigurationError, match=r"services\.backend\.request"):
+        load_settings_text(text, tmp_path / "graphgw.yaml", {})
 
 
 def test_settings_of_routes_are_checked_with_their_lines(tmp_path: Path):
