@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_settings", "load_settings_text"]
 
+_API_DOCS: Final = frozenset(("/docs", "/openapi.json"))
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 _ITEM_DEPTH: Final = {
@@ -172,6 +173,10 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
         if route.path in paths:
             message = f'"{route.path}" is the path of the variant "{paths[route.path]}"'
             yield Problem(message, f"routes.{route.name}.path", "take another path")
+        if settings.server.has_api_docs and route.path in _API_DOCS:
+            message = f'"{route.path}" is a path of the gateway itself'
+            mend = "take another path, or say server.has_api_docs: false"
+            yield Problem(message, f"routes.{route.name}.path", mend)
     header = settings.variant_header
     if header is not None and not _HEADER_NAME.fullmatch(header):
         mend = "write it as x-graph-variant"

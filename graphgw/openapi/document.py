@@ -5,6 +5,7 @@ See https://spec.openapis.org/oas/v3.1.1.html.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphgw.endpoints.handler import EndpointHandler
@@ -39,6 +40,8 @@ __all__ = ["content_of", "describe_routes", "routes_of_host"]
 _VERSION: Final = "3.1.1"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _OPERATIONS: Final = "operations"
+_ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+"""What names of components cannot have."""
 _PROBLEMS: Final = ("400", "401", "403", "404", "429", "4XX", "5XX")
 _TAGS: Final = {_OPERATIONS: "Operations on the graph."}
 
@@ -183,7 +186,8 @@ class _Writer:
 
     def _types(self, route: RouteSettings) -> TypeSchemas:
         variant = route.operation.variant if route.operation else None
-        return TypeSchemas(self.components, f"{variant}." if variant else "")
+        prefix = f"{_ODD.sub('_', variant)}." if variant else ""
+        return TypeSchemas(self.components, prefix)
 
 
 def _rename(parameter: JSONObject, names: Mapping[str, str]) -> JSONObject:

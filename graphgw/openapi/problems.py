@@ -33,8 +33,9 @@ _PATH: Final[JSONObject] = {
     "items": {"type": ["string", "integer"]},
     "description": "Where in the answer it happened.",
 }
+# No type of a graph can have these names.
 PROBLEM_SCHEMAS: Final[JSONObject] = {
-    "Problem": {
+    "problem-details": {
         "type": "object",
         "description": "What went wrong; see RFC 9457.",
         "properties": {
@@ -46,12 +47,12 @@ PROBLEM_SCHEMAS: Final[JSONObject] = {
             "code": {"type": "string", "description": "What programs go by."},
             "errors": {
                 "type": "array",
-                "items": {"$ref": "#/components/schemas/ProblemPart"},
+                "items": {"$ref": "#/components/schemas/problem-part"},
             },
         },
         "required": ["type", "title", "status", "detail", "instance", "code"],
     },
-    "ProblemPart": {
+    "problem-part": {
         "type": "object",
         "description": "One thing that went wrong.",
         "properties": {
@@ -64,7 +65,7 @@ PROBLEM_SCHEMAS: Final[JSONObject] = {
 }
 WARNINGS: Final[JSONObject] = {
     "type": "array",
-    "items": {"$ref": "#/components/schemas/ProblemPart"},
+    "items": {"$ref": "#/components/schemas/problem-part"},
     "description": "What is missing from this answer, and why.",
 }
 _HEADERS: Final[JSONObject] = {
@@ -80,7 +81,9 @@ def problem_responses() -> JSONObject:
             "description": text,
             **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
             "content": {
-                PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
+                PROBLEM_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/problem-details"}
+                }
             },
         }
         for status, (name, text) in _TEXTS.items()

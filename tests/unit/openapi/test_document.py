@@ -164,6 +164,28 @@ def test_paths_that_differ_in_names_only_are_one_path():
     assert parameter["name"] == "id"
 
 
+def test_types_of_a_variant_are_parted_from_those_of_the_graph(opened):
+    text = "query ($sizes: [Size!]) { users(sizes: $sizes) { id } }"
+    whole = opened(text, "/whole")
+    part = opened(text, "/part", route={"name": "p"}, variant="of mine")
+
+    found = describe_routes(
+        [(endpoint.route, endpoint) for endpoint in (whole, part)],
+        OpenAPISettings(),
+        AuthSettings(),
+    )
+
+    validate(found)
+    names = found["components"]["schemas"]
+    assert {"Size", "of_mine.Size"} <= set(names)
+
+
+def test_no_type_of_the_graph_can_take_the_place_of_problems(described):
+    names = described("{ users { id } }")["components"]["schemas"]
+
+    assert set(names) == {"problem-details", "problem-part"}
+
+
 def test_a_handler_may_tell_what_it_answers():
     class Handler:
         async def handle(self, exchange: Exchange) -> None:
