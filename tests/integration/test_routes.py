@@ -574,6 +574,119 @@ def test_a_slow_client_is_not_taken_for_a_slow_service(url: str):
     assert answer.json()["bytes"] == 6
 
 
+@pytest.mark.parametrize("path", ["/impatient/x", "/impatient/held"])
+@pytest.mark.parametrize("framing", ["content-length: 9", "transfer-encoding: chunked"])
+def test_a_body_that_comes_too_slowly_is_a_problem(url: str, path: str, framing: str):
+    start = b"2\r\nab\r\n" if "chunked" in framing else b"ab"
+    head = f"POST {path} HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n"
+
+    answer = raw(url, head.encode() + start)
+
+    assert answer.startswith(b"HTTP/1.1 408 "), answer
+    assert b"content-type: application/problem+json" in answer
+    assert b"connection: close" in answer
+    assert b'"detail":"the body came too slowly"' in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+# Requests that were seen before, byte for byte
+
+
+def known(url: str, request: bytes, *, source: str = "127.0.0.1") -> bytes:
+    """Send a request three times over one connection; return the last answer."""
+    answer = b""
+    with socket.create_connection(_address(url), 5, (source, 0)) as sock:
+        for _ in range(3):
+            sock.sendall(request)
+            answer = b""
+            while b"\r\n\r\n" not in answer or not _is_whole(answer):
+                part = sock.recv(65536)
+                if not part:
+                    return answer
+                answer += part
+    return answer
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lengths = [
+        int(line.partition(b":")[2])
+        for line in head.split(b"\r\n")
+        if line.startswith(b"content-length:")
+    ]
+    return len(body) == lengths[0] if lengths else body.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_a_request_that_was_seen_before_is_answered_as_before(
+    url: str, backend: StreamingBackend
+):
+    request = b"GET /echo/again?a=1 HTTP/1.1\r\nhost: a\r\nx-kept: 1\r\n\r\n"
+
+    answer = known(url, request)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert backend.last.target == "/echo/again?a=1"
+    assert backend.last.values("x-kept") == ["1"]
+
+
+def test_a_request_that_was_seen_before_streams_its_answer(url: str):
+    request = b"GET /stream/chunked?mb=4 HTTP/1.1\r\nhost: a\r\n\r\n"
+
+    assert len(known(url, request)) > 4 * MIB
+
+
+def test_who_sends_what_another_sent_before_is_told_apart(
+    url: str, backend: StreamingBackend
+):
+    request = b"GET /echo/peer HTTP/1.1\r\nhost: a\r\n\r\n"
+
+    known(url, request)
+    known(url, request, source="127.0.0.2")
+
+    assert backend.last.values("x-forwarded-for") == ["127.0.0.2"]
+
+
+def test_what_was_seen_before_is_decided_on_anew(url: str):
+    request = b"GET /limited/again HTTP/1.1\r\nhost: a\r\n\r\n"
+    refused = b"GET /known?again HTTP/1.1\r\nhost: a\r\n\r\n"
+
+    assert known(url, request).startswith(b"HTTP/1.1 404 ")
+    assert known(url, refused).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_known_request_and_the_next_may_come_at_once(url: str):
+    request = b"GET /echo/one HTTP/1.1\r\nhost: a\r\n\r\n"
+    last = b"GET /echo/two HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    known(url, request)
+
+    answer = raw(url, request + request + last)
+
+    assert answer.count(b"HTTP/1.1 200 ") == 3
+    assert answer.index(b"/echo/one") < answer.index(b"/echo/two")
+
+
+def test_a_known_request_may_be_followed_before_its_answer(
+    url: str, backend: StreamingBackend
+):
+    request = b"GET /echo/held HTTP/1.1\r\nhost: a\r\n\r\n"
+    last = b"GET /echo/next HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    backend.hold.set()
+    known(url, request)
+    backend.hold.clear()
+    with socket.create_connection(_address(url), 5) as sock:
+        sock.sendall(request)
+        time.sleep(0.1)
+        sock.sendall(last)
+        time.sleep(0.1)
+        backend.hold.set()
+        answer = b""
+        while part := sock.recv(65536):
+            answer += part
+
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.rindex(b"/echo/next") > answer.rindex(b"HTTP/1.1 200 ")
+
+
 def test_a_service_that_takes_nothing_is_given_up(url: str, backend: StreamingBackend):
     backend.hold.clear()
     with socket.create_connection(_address(url)) as sock:
