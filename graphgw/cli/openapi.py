@@ -12,7 +12,7 @@ import typer
 from graphgw.assemble import compose_settings
 from graphgw.config.load import load_settings
 from graphgw.federation.read_supergraph import read_supergraph
-from graphgw.openapi.document import describe_routes, routes_of_host
+from graphgw.openapi.document import content_of, describe_routes, routes_of_host
 from graphgw.route_targets import read_endpoints
 from graphgw.sources.sdl_source import open_sdl_source
 from graphgw.variants import build_contracts
@@ -46,7 +46,10 @@ def run(
     }
     routes = routes_of_host(settings.routes, host)
     document = describe_routes(
-        [(route, contents.get(route.name)) for route in routes],
+        [
+            (route, contents.get(route.name, content_of(route, None)))
+            for route in routes
+        ],
         settings.openapi,
         settings.auth,
     )

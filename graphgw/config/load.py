@@ -14,6 +14,7 @@ from graphgw.config.read_yaml import read_yaml
 from graphgw.config.settings import Settings
 from graphgw.config.shape import Shape
 from graphgw.errors import ConfigurationError, Problem
+from graphgw.openapi.upstream import read_upstream
 from graphgw.policies.rate_rules import parse_duration
 from graphgw.policies.settings import find_auth_problems
 from graphgw.policies.variant_settings import find_variant_problems
@@ -168,15 +169,7 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
     yield from find_route_problems(settings.routes, kinds)
     yield from find_auth_problems(settings.auth)
     yield from find_variant_problems(settings.variants)
-    paths = {variant.graphql_path: variant.name for variant in settings.variants}
-    for route in settings.routes:
-        if route.path in paths:
-            message = f'"{route.path}" is the path of the variant "{paths[route.path]}"'
-            yield Problem(message, f"routes.{route.name}.path", "take another path")
-        if settings.server.has_api_docs and route.path in _API_DOCS:
-            message = f'"{route.path}" is a path of the gateway itself'
-            mend = "take another path, or say server.has_api_docs: false"
-            yield Problem(message, f"routes.{route.name}.path", mend)
+    yield from _check_paths(settings)
     header = settings.variant_header
     if header is not None and not _HEADER_NAME.fullmatch(header):
         mend = "write it as x-graph-variant"
@@ -198,6 +191,28 @@ def _cross_check(settings: Settings, *, has_supergraph: bool) -> Iterator[Proble
         if not process.command:
             where = f"dev.processes.{process.name}.command"
             yield Problem("is empty", where, "say what is to be started")
+
+
+def _check_paths(settings: Settings) -> Iterator[Problem]:
+    """Find routes whose paths are taken, or whose documents do not tell of them."""
+    taken = {
+        v.graphql_path: f'the path of the variant "{v.name}"' for v in settings.variants
+    }
+    mends = dict.fromkeys(taken, "take another path")
+    if settings.server.has_api_docs:
+        taken |= dict.fromkeys(_API_DOCS, "a path of the gateway itself")
+        mend = "take another path, or say server.has_api_docs: false"
+        mends |= dict.fromkeys(_API_DOCS, mend)
+    for route in settings.routes:
+        if route.path in taken:
+            message = f'"{route.path}" is {taken[route.path]}'
+            where = f"routes.{route.name}.path"
+            yield Problem(message, where, mends[route.path])
+        if route.openapi is not None:
+            try:
+                read_upstream(route)
+            except ConfigurationError as error:
+                yield from error.problems
 
 
 def _check_subgraph(

@@ -30,6 +30,8 @@ def shape_route(name: str, value: Any, folder: Path) -> Any:
     for kind, key in _SHORT.items():
         if isinstance(route.get(kind), str):
             route[kind] = {key: route[kind]}
+    if isinstance(route.get("openapi"), str):
+        route["openapi"] = str(folder / route["openapi"])
     operation = route.get("operation")
     if isinstance(operation, dict):
         route["operation"] = operation = dict(operation)

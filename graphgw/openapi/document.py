@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from graphgw.endpoints.handler import EndpointHandler
+from graphgw.errors import ConfigurationError
 from graphgw.openapi.components import Components
 from graphgw.openapi.endpoint import describe_endpoint, needs_caller
 from graphgw.openapi.paths import PathNames
@@ -20,6 +21,7 @@ from graphgw.openapi.problems import (
 from graphgw.openapi.security import describe_schemes, requirements_of
 from graphgw.openapi.service import describe_service, service_of
 from graphgw.openapi.types import TypeSchemas
+from graphgw.openapi.upstream import read_upstream
 from graphgw.routes.description import DescribedHandler, RouteDescription
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from graphgw.openapi.paths import DocumentedPath
     from graphgw.openapi.settings import OpenAPISettings
     from graphgw.policies.settings import AuthSettings
-    from graphgw.routes.exchange import RouteHandler
     from graphgw.routes.settings import RouteSettings
     from graphgw.types import JSONObject
 
@@ -46,11 +47,23 @@ _PROBLEMS: Final = ("400", "401", "403", "404", "429", "4XX", "5XX")
 _TAGS: Final = {_OPERATIONS: "Operations on the graph."}
 
 
-def content_of(handler: RouteHandler) -> RouteContent:
-    """Return what is known of what a route answers with."""
+def content_of(route: RouteSettings, handler: object) -> RouteContent:
+    """Return what is known of what a route answers with.
+
+    Args:
+        route: The route.
+        handler: Answers there; ``None`` if nothing was opened.
+    """
+    if isinstance(handler, EndpointHandler):
+        return handler.endpoint
     if isinstance(handler, DescribedHandler):
         return handler.describe()
-    return handler.endpoint if isinstance(handler, EndpointHandler) else None
+    if route.openapi is not None:
+        try:
+            return read_upstream(route)
+        except ConfigurationError:  # it was right at the start
+            return None
+    return None
 
 
 def describe_routes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path  # noqa: TC003 - read at run time
 from typing import Final, Literal
 
 from graphgw.policies.route_policy import RouteAccess, RouteRateLimit
@@ -101,6 +102,9 @@ class RouteSettings:
     forward_set_cookie: bool = False
     forward_authorization: bool = False
     """Whether the client's ``authorization`` and API key go on to the service."""
+    openapi: Path | None = None
+    """The service's own OpenAPI 3 document, in JSON; of it the gateway's takes what
+    the route leads to."""
     allows_encoded_slash: bool = False
     """Whether a path may hold ``%2F``, which servers read in different ways."""
     timeouts: RouteTimeouts = field(default_factory=RouteTimeouts)

@@ -99,10 +99,11 @@ class _Documents:
         names = tuple(route.name for route in shown)
         if names not in written:
             document = await asyncio.to_thread(
-                describe_routes,
-                [(route, content_of(handlers[route.name])) for route in shown],
-                gateway.settings.openapi,
-                gateway.settings.auth,
+                lambda: describe_routes(
+                    [(r, content_of(r, handlers[r.name])) for r in shown],
+                    gateway.settings.openapi,
+                    gateway.settings.auth,
+                )
             )
             written[names] = orjson.dumps(document)
         return written[names]

@@ -203,7 +203,7 @@ def test_a_handler_may_tell_what_it_answers():
 
     route = RouteSettings(name="r", path="/v1/*", grpc=GRPCTarget(service="thing"))
 
-    content = content_of(Handler())
+    content = content_of(route, Handler())
     found = describe_routes([(route, content)], OpenAPISettings(), AuthSettings())
 
     validate(found)
