@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -17,6 +19,7 @@ from graphgw.routes.cache_rules import (
     read_varying,
 )
 from graphgw.routes.headers import read_headers
+from graphgw.routes.misses import Misses, Outcome
 from graphgw.stores.protocol import StoreError
 from graphgw.telemetry.events import CacheRead
 
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from graphgw.routes.exchange import Exchange, RawHeaders, Responder
+    from graphgw.routes.misses import Lead
     from graphgw.routes.settings import RouteCache, RouteSettings
     from graphgw.stores.protocol import Store
 
 __all__ = ["RouteCaching"]
 
 _NOT_MODIFIED: Final = 304
+_PATIENCE: Final = 5.0
+"""The most seconds to wait for the answer to an equal request."""
+_AWAITED_BYTES: Final = 64 * 1024
+"""What of an answer of unknown length passes before nobody waits for it any more."""
 _CONDITIONS: Final = frozenset((b"if-none-match", b"if-modified-since"))
 _OF_304: Final = frozenset(
     (b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary")
@@ -39,6 +47,9 @@ _OF_304: Final = frozenset(
 class RouteCaching:
     """Keeps the answers to a route's GET requests in the gateway's store.
 
+    Of equal requests that find nothing one is sent on; the others wait for its answer,
+    if only until it is seen that it cannot be kept.
+
     Args:
         route: Its settings.
         cache: Those of the cache.
@@ -47,7 +58,7 @@ class RouteCaching:
         knows_caller: Whether changes of the service may tell it who asks.
     """
 
-    __slots__ = ("_cache", "_coordinate", "_keys", "_store")
+    __slots__ = ("_cache", "_coordinate", "_keys", "_misses", "_store")
 
     def __init__(
         self,
@@ -62,6 +73,7 @@ class RouteCaching:
         self._store = store
         self._keys = CacheKeys(route, credentials, knows_caller=knows_caller)
         self._coordinate = f"route:{route.name}"
+        self._misses = Misses()
 
     async def handle(
         self, exchange: Exchange, handle: Callable[[Exchange], Awaitable[None]]
@@ -78,8 +90,11 @@ class RouteCaching:
             await handle(exchange)
             return
         base = self._keys.base(head, exchange.principal)
+        lead = None
         if "no-cache" not in asked and "max-age=0" not in asked:
             kept = await self._find(exchange, base)
+            if kept is None:
+                kept, lead = await self._wait(exchange, base)
             hits = int(kept is not None)
             exchange.context.observer.observe(CacheRead(self._coordinate, 1, hits))
             if kept is not None:
@@ -87,9 +102,32 @@ class RouteCaching:
                 return
         # The service is asked for the whole answer, so that it can be kept.
         raw = tuple(pair for pair in head.raw_headers if pair[0] not in _CONDITIONS)
-        exchange.responder = _KeepingResponder(self, exchange, base)
+        exchange.responder = _KeepingResponder(self, exchange, base, lead)
         exchange.head = replace(head, raw_headers=raw, headers=read_headers(raw))
-        await handle(exchange)
+        if lead is None:
+            await handle(exchange)
+            return
+        try:
+            await handle(exchange)
+        except asyncio.CancelledError:
+            lead.settle(Outcome.LOST)
+            raise
+        finally:
+            lead.settle(Outcome.UNKEPT)
+
+    async def _wait(
+        self, exchange: Exchange, base: str
+    ) -> tuple[KeptAnswer | None, Lead | None]:
+        """Return what an equal request brought; or let others wait for this one."""
+        patience = min(_PATIENCE, exchange.context.deadline.remaining())
+        until = time.monotonic() + patience
+        while (lead := self._misses.under_way.get(base)) is not None:
+            outcome = await lead.wait(until - time.monotonic())
+            if outcome is Outcome.KEPT:
+                return await self._find(exchange, base), None
+            if outcome is Outcome.UNKEPT:
+                return None, None
+        return None, self._misses.lead(base)
 
     async def _find(self, exchange: Exchange, base: str) -> KeptAnswer | None:
         try:
@@ -114,6 +152,12 @@ class RouteCaching:
             is_private=self._keys.is_private,
         )
 
+    def give_up(self, base: str, lead: Lead | None) -> None:
+        """Let nobody wait for an answer that is not kept."""
+        if lead is not None:
+            self._misses.note_unkept(base)
+            lead.settle(Outcome.UNKEPT)
+
     async def keep(self, exchange: Exchange, base: str, answer: KeptAnswer) -> None:
         """Keep an answer; a store that is down keeps nothing."""
         names = read_varying(answer.headers) or ()
@@ -133,12 +177,15 @@ class RouteCaching:
 class _KeepingResponder:
     """Gives an answer on, and keeps it if it may be kept."""
 
-    __slots__ = ("_base", "_caching", "_exchange", "_inner", "_wanted")
+    __slots__ = ("_base", "_caching", "_exchange", "_inner", "_lead", "_wanted")
 
-    def __init__(self, caching: RouteCaching, exchange: Exchange, base: str) -> None:
+    def __init__(
+        self, caching: RouteCaching, exchange: Exchange, base: str, lead: Lead | None
+    ) -> None:
         self._caching = caching
         self._exchange = exchange
         self._base = base
+        self._lead = lead
         self._inner: Responder = exchange.responder
         self._wanted = exchange.head
 
@@ -147,10 +194,11 @@ class _KeepingResponder:
         raw = list(headers)
         lifetime = self._lifetime(status, raw)
         if not lifetime or len(body) > self._caching.limit:
+            self._give_up()
             await self._inner.respond(status, raw, body)
             return
         answer = KeptAnswer(status, _tagged(raw, body), body, time.time(), lifetime)
-        await self._caching.keep(self._exchange, self._base, answer)
+        await self._keep(answer)
         exchange = self._exchange
         exchange.head, exchange.responder = self._wanted, self._inner
         await _answer(exchange, answer, is_hit=False)
@@ -158,13 +206,22 @@ class _KeepingResponder:
     async def stream(
         self, status: int, headers: RawHeaders, chunks: AsyncIterator[bytes]
     ) -> None:
-        """Answer piece by piece; nothing is held back, however long it is."""
+        """Answer piece by piece; only what others wait for is read whole before.
+
+        A client that reads slowly must not be what they wait for.
+        """
         raw = list(headers)
         lifetime = self._lifetime(status, raw)
         if not lifetime:
+            self._give_up()
             await self._inner.stream(status, raw, chunks)
             return
-        collected = _Collected(self._caching.limit)
+        if self._lead is not None and _length(raw) <= self._caching.limit:
+            parts = [chunk async for chunk in chunks]
+            kept = [pair for pair in raw if pair[0] != b"content-length"]
+            await self.respond(status, kept, b"".join(parts))
+            return
+        collected = _Collected(self._caching.limit, self._give_up)
         await self._inner.stream(status, raw, collected.copy(chunks))
         if collected.is_whole:
             body = b"".join(collected.parts)
@@ -172,7 +229,15 @@ class _KeepingResponder:
             answer = KeptAnswer(
                 status, _tagged(kept, body), body, time.time(), lifetime
             )
-            await self._caching.keep(self._exchange, self._base, answer)
+            await self._keep(answer)
+
+    async def _keep(self, answer: KeptAnswer) -> None:
+        await self._caching.keep(self._exchange, self._base, answer)
+        if self._lead is not None:
+            self._lead.settle(Outcome.KEPT)
+
+    def _give_up(self) -> None:
+        self._caching.give_up(self._base, self._lead)
 
     def _lifetime(self, status: int, headers: list[tuple[bytes, bytes]]) -> float:
         may_keep = self._exchange.may_keep
@@ -180,12 +245,16 @@ class _KeepingResponder:
 
 
 class _Collected:
-    """What passed, unless it is longer than what is kept."""
+    """What passed, unless it is longer than what is kept.
 
-    __slots__ = ("_limit", "is_whole", "parts")
+    ``give_up`` is called once it is too long for others to wait for it.
+    """
 
-    def __init__(self, limit: int) -> None:
+    __slots__ = ("_give_up", "_limit", "is_whole", "parts")
+
+    def __init__(self, limit: int, give_up: Callable[[], None]) -> None:
         self._limit = limit
+        self._give_up = give_up
         self.parts: list[bytes] = []
         self.is_whole = False
 
@@ -197,8 +266,16 @@ class _Collected:
                 self.parts.append(chunk)
             else:
                 self.parts.clear()
+            if size > _AWAITED_BYTES:
+                self._give_up()
             yield chunk
         self.is_whole = size <= self._limit
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> float:
+    """Return the length that an answer says it has."""
+    declared = dict(headers).get(b"content-length", b"")
+    return int(declared) if declared.isdigit() else math.inf
 
 
 async def _answer(exchange: Exchange, kept: KeptAnswer, *, is_hit: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -200,6 +201,86 @@ def test_a_streamed_answer_is_kept_once_it_is_whole(
     assert first.content == second.content
     assert second.headers["content-length"] == str(2 * MIB)
     assert len(backend.requests) == seen
+
+
+def ask_at_once(
+    client: httpx.Client, backend: StreamingBackend, asked: list[dict[str, Any]]
+) -> list[httpx.Response]:
+    """Ask while the service holds its answers back; let go once it is asked."""
+    backend.hold.clear()
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = [pool.submit(client.get, timeout=20, **each) for each in asked]
+        wait_for(lambda: backend.in_flight > 0)
+        time.sleep(0.3)  # for those that would be sent on beside it
+        backend.hold.set()
+        return [answer.result() for answer in answers]
+
+
+def test_of_equal_requests_that_come_at_once_one_is_sent_on(
+    client: httpx.Client, backend: StreamingBackend
+):
+    seen = len(backend.requests)
+
+    answers = ask_at_once(client, backend, [{"url": "/public/once/held"}] * 8)
+
+    assert len(backend.requests) == seen + 1
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    hits = ["hit" in answer.headers["cache-status"] for answer in answers]
+    assert sum(hits) == 7
+
+
+def test_who_asks_at_once_as_somebody_else_is_answered_alone(
+    client: httpx.Client, backend: StreamingBackend
+):
+    asked = [
+        {
+            "url": "/private/held",
+            "params": {"header": FOREVER},
+            "headers": bearer(subject),
+        }
+        for subject in ("ada", "bob")
+    ]
+
+    answers = ask_at_once(client, backend, asked * 2)
+
+    found = [answer.content for answer in answers]
+    assert found[0] == found[2] != found[1] == found[3]
+
+
+def test_nobody_waits_for_what_is_not_kept(
+    client: httpx.Client, backend: StreamingBackend
+):
+    asked = {
+        "url": "/public/held?free",
+        "params": {"header": "cache-control: no-store"},
+    }
+    ask_at_once(client, backend, [asked])
+    seen = len(backend.requests)
+    backend.hold.clear()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(client.get, timeout=20, **asked) for _ in range(4)]
+        wait_for(lambda: len(backend.requests) == seen + 4)
+        backend.hold.set()
+
+    assert len({answer.result().content for answer in answers}) == 4
+
+
+def test_another_asks_where_the_first_left(
+    client: httpx.Client, backend: StreamingBackend
+):
+    backend.hold.clear()
+    seen = len(backend.requests)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(client.get, "/public/left/held", timeout=1)
+        wait_for(lambda: len(backend.requests) == seen + 1)
+        second = pool.submit(client.get, "/public/left/held", timeout=20)
+        with pytest.raises(httpx.ReadTimeout):
+            first.result()
+        wait_for(lambda: len(backend.requests) == seen + 2)
+        backend.hold.set()
+
+    assert second.result().headers["cache-status"] == "graphgw; fwd=miss; stored"
 
 
 def test_hits_are_counted_by_route(client: httpx.Client):
