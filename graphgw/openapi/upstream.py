@@ -11,6 +11,7 @@ from graphgw.errors import ConfigurationError, Problem
 from graphgw.openapi.components import make_nullable
 from graphgw.openapi.service import service_of
 from graphgw.routes.description import OperationDescription, RouteDescription
+from graphgw.routes.settings import BodyChanges
 from graphgw.routes.templates import ONE, TemplateError, parse_template
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def read_upstream(route: RouteSettings) -> RouteDescription:
         OperationDescription(
             method.upper(),
             path,
-            taking.take_operation(item, method, names),
+            _as_changed(route, taking.take_operation(item, method, names)),
             item[method].get("operationId") or f"{method}_{number}",
         )
         for number, (path, method, item, names) in enumerate(found)
@@ -141,6 +142,22 @@ def _path_at_service(route: RouteSettings) -> str:
 
 
 # Contents
+
+
+def _as_changed(route: RouteSettings, operation: JSONObject) -> JSONObject:
+    """Leave open what is not as the service says, for the route changes it."""
+    request, response = route.request, route.response
+    if request.hook or request.body != BodyChanges():
+        _leave_open(operation.get("requestBody", {}))
+    if response.hook or response.body != BodyChanges():
+        for answer in operation.get("responses", {}).values():
+            _leave_open(answer)
+    return operation
+
+
+def _leave_open(holder: JSONObject) -> None:
+    for content in holder.get("content", {}).values():
+        content["schema"] = {}
 
 
 class _Taking:

@@ -12,7 +12,7 @@ from graphgw.openapi.document import content_of, describe_routes
 from graphgw.openapi.settings import OpenAPISettings
 from graphgw.openapi.upstream import read_upstream
 from graphgw.policies.settings import AuthSettings
-from graphgw.routes.settings import RouteSettings
+from graphgw.routes.settings import BodyChanges, ResponseChanges, RouteSettings
 
 USER = {"$ref": "#/components/schemas/User"}
 SHOWN = {"description": "It.", "content": {"application/json": {"schema": USER}}}
@@ -129,6 +129,15 @@ def test_only_methods_of_the_route_are_told(described):
     (item,) = described("/users/{id}", methods=("GET",))["paths"].values()
 
     assert list(item) == ["get"]
+
+
+def test_what_the_route_changes_is_left_open(described):
+    changes = ResponseChanges(body=BodyChanges(drop=("age",)))
+
+    found = described("/users/{id}", methods=("GET",), response=changes)
+
+    answers = found["paths"]["/users/{id}"]["get"]["responses"]
+    assert answers["200"]["content"]["application/json"]["schema"] == {}
 
 
 def test_a_route_to_all_below_has_every_path_there(described):
