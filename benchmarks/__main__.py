@@ -1,7 +1,7 @@
 """The command line.
 
-``python -m benchmarks`` measures whole processes, ``... plan`` times planning and
-``... micro`` runs the micro benchmarks.
+``python -m benchmarks`` measures whole processes, ``... plan`` times planning,
+``... proxy`` measures proxied requests and ``... micro`` runs the micro benchmarks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import DisagreementError, Options, measure
 from benchmarks.operations import OPERATIONS
 from benchmarks.plans import time_plans
+from benchmarks.proxy.compare import main as measure_proxy
 from benchmarks.report import print_table, summarize, to_json
 from benchmarks.targets import TARGETS, find_default_targets
 
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["plan"]:
         print(time_plans(int(given[1]) if given[1:] else 1000))
+        return
+    if given[:1] == ["proxy"]:
+        measure_proxy(given[1:])
         return
     if given[:1] == ["micro"]:
         raise SystemExit(_run_micro(given[1:]))

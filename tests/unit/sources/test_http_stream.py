@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -39,6 +39,8 @@ class Service:
     connections: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Whatever follows the head of a request is read after it is set."""
+    whole: asyncio.Event = field(default_factory=asyncio.Event)
+    """A request in chunks came to its end."""
 
     async def connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -53,6 +55,7 @@ class Service:
                 await self.gate.wait()
                 if b"chunked" in self.received:
                     self.received += await reader.readuntil(b"0\r\n\r\n")
+                    self.whole.set()
         writer.close()
 
 
@@ -296,7 +299,7 @@ async def test_a_body_of_unknown_length_goes_in_chunks(
     service.gate.clear()
     answer = await transport.send(ask(service, "POST", body=pieces(b"ab", b"c")))
     service.gate.set()
-    await wait_until(lambda: service.received.endswith(b"0\r\n\r\n"))
+    await service.whole.wait()
 
     await read(answer)
 
@@ -403,9 +406,3 @@ async def test_a_target_that_is_none_is_not_sent(
 def test_a_header_that_would_become_two_is_not_sent():
     with pytest.raises(SourceError):
         encode_lines([(b"x-a", b"b\r\nx-c: d")], "user")
-
-
-async def wait_until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not is_so():
-            await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.proxy``: CPU per proxied request, side by side in one run."""
+"""``python -m benchmarks proxy``: CPU per proxied request, side by side in one run."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def _load(port: int, request: bytes, connections: int, seconds: float) -> 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure each target in turn, some rounds, and print microseconds and ratios."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.proxy")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks proxy")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--connections", type=int, default=32)
@@ -125,7 +125,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, values in found.items():
         middle = statistics.median(values)
         print(f"{name:8} {middle:7.1f} us  {middle / base:.2f} x by_hand")
-
-
-if __name__ == "__main__":
-    main()
