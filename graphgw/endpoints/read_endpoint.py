@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
-from graphql import VariableNode, Visitor, visit
+from graphql import REMOVE, BooleanValueNode, Visitor, visit
 
 from graphgw.endpoints.open_endpoint import open_endpoint
 from graphgw.errors import ConfigurationError, Problem, RequestError
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from graphql import DirectiveNode, GraphQLSchema
+    from graphql import (
+        DirectiveNode,
+        DocumentNode,
+        GraphQLSchema,
+        OperationDefinitionNode,
+    )
+    from graphql.language.visitor import VisitorAction
 
     from graphgw.endpoints.endpoint import Endpoint
     from graphgw.operations.operation import Document
@@ -52,36 +59,32 @@ def read_endpoint(
     budget = Budget(limits.preparation_seconds)
     try:
         document = prepare_document(text, target.operation, schema, limits, budget)
-        operation = normalize(document, _show_all(document), schema, budget=budget)
+        operation = normalize(_show_all(document), {}, schema, budget=budget)
     except RequestError as error:
         problems = list(_problems(error, where, target.file))
         raise ConfigurationError(problems) from error
     return open_endpoint(route, text, document, operation, schema)
 
 
-def _show_all(document: Document) -> dict[str, bool]:
-    """Return the conditions' values with which as much as possible is selected.
+def _show_all(document: Document) -> Document:
+    """Return a document without the conditions that variables decide."""
+    if not document.conditions:
+        return document
+    node: DocumentNode = visit(document.node, _Unconditional())
+    place = document.node.definitions.index(document.operation)
+    operation = cast("OperationDefinitionNode", node.definitions[place])
+    return replace(document, node=node, operation=operation, conditions=())
 
-    A variable that stands in ``@skip`` and in ``@include`` is true.
-    """
-    including = _Including()
-    visit(document.node, including)
-    return {name: name in including.names for name in document.conditions}
 
+class _Unconditional(Visitor):
+    """Takes away ``@skip`` and ``@include`` where a variable decides."""
 
-class _Including(Visitor):
-    """Collects the variables of ``@include``."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        if node.name.value != "include":
-            return
-        for argument in node.arguments or ():
-            if isinstance(argument.value, VariableNode):
-                self.names.add(argument.value.name.value)
+    def enter_directive(self, node: DirectiveNode, *_: object) -> VisitorAction | None:
+        if node.name.value not in {"skip", "include"}:
+            return None
+        values = (argument.value for argument in node.arguments or ())
+        is_decided = all(isinstance(value, BooleanValueNode) for value in values)
+        return None if is_decided else REMOVE
 
 
 def _problems(error: RequestError, where: str, file: Path) -> Iterator[Problem]:
