@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from graphgw.snapshot import Snapshot
     from graphgw.sources.connections import Connections
     from graphgw.sources.sdl_source import SDLSource
+    from graphgw.stores.relay import Relay
     from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 
 __all__ = ["Gateway"]
@@ -71,6 +72,7 @@ class Gateway:
             beside those that ``settings`` describe.
         settings: Everything else; the defaults are right for production.
         observers: Who is told of every event.
+        relay: Tells what is invalidated to the other processes that serve this.
 
     Example::
 
@@ -86,9 +88,11 @@ class Gateway:
         services: Mapping[str, str] | None = None,
         settings: Settings | None = None,
         observers: Sequence[Observer] = (),
+        relay: Relay | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.observer: Observer = Observers(tuple(observers))
+        self._relay = relay
         self._local = tuple(subgraphs)
         self._own_services = tuple(
             ServiceSettings.from_url(name, url)
@@ -121,7 +125,10 @@ class Gateway:
         self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
         try:
             self._resources = await open_resources(
-                settings, settings.services + self._own_services, self.observer
+                settings,
+                settings.services + self._own_services,
+                self.observer,
+                relay=self._relay,
             )
             await self._start_serving(self._source)
         except BaseException:
@@ -180,7 +187,11 @@ class Gateway:
             sdl = await source.read()
         held = self._open_resources
         resources = await open_resources(
-            settings, settings.services + self._own_services, self.observer, held
+            settings,
+            settings.services + self._own_services,
+            self.observer,
+            held,
+            self._relay,
         )
         try:
             await self._swap(settings, resources, sdl)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from graphgw.config.settings import Settings
     from graphgw.sources.settings import ServiceSettings
     from graphgw.stores.redis import RedisStore
+    from graphgw.stores.relay import Relay
     from graphgw.telemetry.observer import Observer
 
 __all__ = ["Resources", "open_resources"]
@@ -65,6 +66,7 @@ async def open_resources(
     services: tuple[ServiceSettings, ...],
     observer: Observer,
     before: Resources | None = None,
+    relay: Relay | None = None,
 ) -> Resources:
     """Open what is not there before.
 
@@ -73,6 +75,7 @@ async def open_resources(
         services: The backends, those of the configuration and others.
         observer: Is told of what happens.
         before: What is open already. Nothing in it is closed.
+        relay: Tells what is invalidated to the other processes that serve this.
 
     Raises:
         ConfigurationError: Something cannot be opened; what was opened is closed.
@@ -92,7 +95,7 @@ async def open_resources(
             connections = known.replace(services)
             opened.push_async_callback(connections.aclose)
             sharing = LoaderSharing(connections.forward_headers)
-        store = _choose_store(settings, before)
+        store = _choose_store(settings, before, relay)
         cache = _choose_cache(settings, store, before)
         opened.pop_all()
     return Resources(
@@ -123,7 +126,7 @@ def _check_keys(authenticator: Authenticator, before: Resources | None) -> None:
 
 
 def _choose_store(
-    settings: Settings, before: Resources | None
+    settings: Settings, before: Resources | None, relay: Relay | None
 ) -> MemoryStore | RedisStore:
     """Return where limits are counted and rows are kept."""
     url, size = settings.redis_url, settings.policies.cache.max_bytes
@@ -133,7 +136,7 @@ def _choose_store(
         if known == (url, settings.redis_timeout, size):
             return before.store
     if url is None:
-        return MemoryStore(max_bytes=size)
+        return MemoryStore(max_bytes=size, relay=relay)
     mend = None
     try:
         module = import_module("graphgw.stores.redis")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from graphgw.gateway import Gateway
     from graphgw.server.front import GraphQLFront
+    from graphgw.server.mailboxes import WorkerRelay
     from graphgw.server.reconfiguration import Reconfiguration
 
 __all__ = ["DrainingServer"]
@@ -53,6 +54,7 @@ class DrainingServer(uvicorn.Server):
         is_wanted: Asked ten times a second; the process drains once it is false.
         reconfiguration: Listens to SIGHUP while the gateway runs.
         take_note: Called about once a second, and when serving begins.
+        relay: Hears what other workers invalidate while the gateway runs.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class DrainingServer(uvicorn.Server):
         is_wanted: Callable[[], bool] = lambda: True,
         reconfiguration: Reconfiguration | None = None,
         take_note: Callable[[], None] = lambda: None,
+        relay: WorkerRelay | None = None,
     ) -> None:
         settings = gateway.settings.server
         self._gateway = gateway
@@ -69,6 +72,7 @@ class DrainingServer(uvicorn.Server):
         self._is_wanted = is_wanted
         self._reconfiguration = reconfiguration
         self._take_note = take_note
+        self._relay = relay
         self._delay = settings.shutdown_delay
         self._protocol = direct_protocol(settings, front)
         self._requests = 0
@@ -94,6 +98,9 @@ class DrainingServer(uvicorn.Server):
         Raises:
             ConfigurationError: The gateway cannot start.
         """
+        hearing = (
+            contextlib.nullcontext() if self._relay is None else self._relay.listening()
+        )
         async with self._gateway:
             gc.collect()
             gc.freeze()  # what is there now stays: never look at it again
@@ -105,7 +112,8 @@ class DrainingServer(uvicorn.Server):
                 else self._reconfiguration.listening()
             )
             async with listening:
-                await super().serve(sockets)
+                with hearing:
+                    await super().serve(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Keep the connections' time."""

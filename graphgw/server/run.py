@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from graphgw.config.load import load_settings
 from graphgw.config.settings import ServerSettings, Settings, SubgraphReference
 from graphgw.errors import ConfigurationError, Problem
+from graphgw.server.mailboxes import Mailboxes
 from graphgw.server.workers import STARTUP_FAILED, Supervisor
 from graphgw.sources.sdl_source import SupergraphSettings
 from graphgw.sources.settings import ServiceSettings, find_problems
@@ -125,11 +126,17 @@ def _serve_with_workers(
     os.environ[_METRICS_DIR] = folder  # read when prometheus_client is imported
     worker = _worker_module()
     parent = os.getpid()
+    mailboxes = Mailboxes(count)
 
-    def work() -> int:
+    def work(place: int) -> int:
         try:
             worker.run_worker(
-                settings, listener, options.load, metrics_folder=folder, parent=parent
+                settings,
+                listener,
+                options.load,
+                metrics_folder=folder,
+                parent=parent,
+                relay=mailboxes.relay(place),
             )
         except ConfigurationError as error:
             for problem in error.problems:
@@ -142,6 +149,7 @@ def _serve_with_workers(
         forget = functools.partial(worker.forget_process, folder)
         return Supervisor(count, work, forget).run()
     finally:
+        mailboxes.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphgw.config.settings import Settings
+    from graphgw.server.mailboxes import WorkerRelay
     from graphgw.telemetry.observer import Observer
 
 __all__ = ["forget_process", "run_worker"]
@@ -29,6 +30,7 @@ def run_worker(
     *,
     metrics_folder: str | None = None,
     parent: int | None = None,
+    relay: WorkerRelay | None = None,
 ) -> None:
     """Serve until a signal ends it.
 
@@ -38,6 +40,7 @@ def run_worker(
         load: Reads the settings again, when the process is sent SIGHUP.
         metrics_folder: Where several workers add up their metrics.
         parent: The process without which this one has no reason to go on.
+        relay: Tells other workers what is invalidated, and hears it from them.
 
     Raises:
         ConfigurationError: The gateway cannot start.
@@ -46,7 +49,7 @@ def run_worker(
     telemetry = settings.telemetry
     log = LogObserver(telemetry.log_format, telemetry.log_level)
     observers: list[Observer] = [metrics, log]
-    gateway = Gateway(settings=settings, observers=observers)
+    gateway = Gateway(settings=settings, observers=observers, relay=relay)
     front = create_app(gateway, metrics=metrics)
     server = DrainingServer(
         gateway,
@@ -54,6 +57,7 @@ def run_worker(
         lambda: parent is None or os.getppid() == parent,
         Reconfiguration(gateway, load),
         metrics.note_memory,
+        relay,
     )
     try:
         server.run(sockets=[listener])

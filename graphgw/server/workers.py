@@ -45,14 +45,15 @@ class Supervisor:
 
     Args:
         count: How many workers.
-        work: Runs in each worker; returns its exit code.
+        work: Runs in each worker with the number of its place, from 0 on, which
+            who comes after it takes over; returns its exit code.
         when_ended: Told the process id of each worker that ended.
     """
 
     def __init__(
         self,
         count: int,
-        work: Callable[[], int],
+        work: Callable[[int], int],
         when_ended: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._work = work
@@ -101,12 +102,12 @@ class Supervisor:
 
     def _start_missing(self, mask: set[signal.Signals | int]) -> None:
         now = time.monotonic()
-        for slot in self._slots:
+        for place, slot in enumerate(self._slots):
             if slot.pid is None and not self._is_stopping and slot.next_start <= now:
                 slot.began = now
-                slot.pid = self._fork(mask)
+                slot.pid = self._fork(place, mask)
 
-    def _fork(self, mask: set[signal.Signals | int]) -> int:
+    def _fork(self, place: int, mask: set[signal.Signals | int]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -116,7 +117,7 @@ class Supervisor:
         try:
             os.setpgid(0, 0)  # Ctrl-C is for the supervisor, which tells the workers
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            code = self._work()
+            code = self._work(place)
         except BaseException:  # noqa: BLE001 - nothing may return into the parent's code
             traceback.print_exc()
         finally:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from graphgw.stores.protocol import Draw, Withdrawal
+    from graphgw.stores.relay import Relay
 
 __all__ = ["MemoryStore"]
 
@@ -26,6 +27,7 @@ class MemoryStore:
 
     Buckets that are full again vanish; beyond ``max_buckets`` those that are nearly
     full go too. Calls never suspend, so each is one step for all tasks of the loop.
+    What is invalidated here is invalidated in every store with the same ``relay``.
     """
 
     is_shared: Final = False
@@ -37,10 +39,14 @@ class MemoryStore:
         max_buckets: int = 100_000,
         max_tags: int = 100_000,
         clock: Clock = SYSTEM_CLOCK,
+        relay: Relay | None = None,
     ) -> None:
         self._clock = clock
         self.objects = ObjectTable(max_bytes=max_bytes, max_tags=max_tags)
         """What is kept: values, and objects that need no form in bytes."""
+        self._relay = relay
+        if relay is not None:
+            relay.join(self.objects)
         self._buckets = _Buckets(max_buckets)
 
     @property
@@ -86,7 +92,10 @@ class MemoryStore:
         When there are too many tags to remember, every value is forgotten instead:
         a value must never outlive the invalidation of its tag.
         """
-        self.objects.invalidate(tags)
+        if self._relay is None:
+            self.objects.invalidate(tags)
+        else:
+            self._relay.invalidate(tags)
 
     async def take(self, withdrawals: Sequence[Withdrawal]) -> list[Verdict]:
         """Decide all withdrawals together, in order, as one step."""

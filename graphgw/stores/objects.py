@@ -139,9 +139,14 @@ class ObjectTable:
             self.version += 1
             self._stamps[tag] = self.version
         if len(self._stamps) > self._max_tags:
-            self._stamps.clear()
-            self._floor = self.version
-            self.clear()
+            self.invalidate_all()
+
+    def invalidate_all(self) -> None:
+        """Let no entry count that is there, or whose making has begun."""
+        self.version += 1
+        self._stamps.clear()
+        self._floor = self.version
+        self.clear()
 
     def stamp_of(self, tag: str) -> int:
         """Return a number that changes whenever the tag is invalidated."""
