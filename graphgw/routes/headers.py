@@ -195,20 +195,25 @@ def forward_answer(
     ``content-length`` stays unless the status has no body.
     """
     raw = list(headers)
-    dropped = _NO_BODY if status in _BODILESS else _HOP_BY_HOP
+    dropped = _NOT_ANSWERED[status in _BODILESS, set_cookie]
     for name, value in raw:
         if name == b"connection":
             dropped |= _named_by(value) - _ANSWER_NEVER_NAMED
-    if not set_cookie:
-        dropped |= _COOKIES
     kept = [pair for pair in raw if pair[0] not in dropped]
     kept.append((b"via", _VIA))
     return kept
 
 
 _BODILESS: Final = frozenset((204, 205, 304))
-_NO_BODY: Final = _HOP_BY_HOP | {b"content-length"}
 _COOKIES: Final = frozenset((b"set-cookie", b"set-cookie2"))
+_LENGTH: Final = frozenset((b"content-length",))
+_NOT_ANSWERED: Final = {
+    (False, True): _HOP_BY_HOP,
+    (False, False): _HOP_BY_HOP | _COOKIES,
+    (True, True): _HOP_BY_HOP | _LENGTH,
+    (True, False): _HOP_BY_HOP | _LENGTH | _COOKIES,
+}
+"""Headers that stay here, by whether there is no body and whether cookies pass."""
 _ANSWER_NEVER_NAMED: Final = frozenset(
     (b"content-length", b"content-type", b"cache-control", b"content-encoding")
 )

@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from graphgw.errors import GraphGWError, OverloadedError
 from graphgw.operations.cache import BoundedCache
@@ -92,9 +92,6 @@ class DirectProtocol(GuardedProtocol):
     max_body_bytes: ClassVar[int]
     routes: ClassVar[RoutesFront | None]
     requests: ClassVar[BoundedCache[bytes, KnownRequest]]
-
-    _usual: ClassVar[list[tuple[bytes, bytes]] | None] = None
-    _usual_lines: ClassVar[bytes] = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -337,16 +334,6 @@ class DirectProtocol(GuardedProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
-
-    def _usual_head(self, status: int) -> bytes:
-        """Return the status line and the headers of every answer."""
-        usual = self.server_state.default_headers
-        if self._usual is not usual:
-            DirectProtocol._usual = usual  # a new list every second
-            DirectProtocol._usual_lines = b"".join(
-                [b"%b: %b\r\n" % header for header in usual]
-            )
-        return STATUS_LINE[status] + self._usual_lines
 
 
 def direct_protocol(

@@ -67,6 +67,8 @@ class GuardedProtocol(HttpToolsProtocol):
     """Set on the class of a server that is stopping."""
 
     _extensions: ClassVar[dict[str, dict[str, Any]]] = {KEEPS_TIME: {}}
+    _usual: ClassVar[list[tuple[bytes, bytes]] | None] = None
+    _usual_lines: ClassVar[bytes] = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -266,21 +268,29 @@ class GuardedProtocol(HttpToolsProtocol):
             or self.scope["method"] == "HEAD"
         ):
             return False
-        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        lines += [b"%b: %b\r\n" % pair for pair in headers]
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
             return False  # a header that would become two
         if cycle.waiting_for_100_continue:  # the body will not come
             cycle.keep_alive = False
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+        self.transport.write(b"".join((self._usual_head(status), lines, end, body)))
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
         return True
+
+    def _usual_head(self, status: int) -> bytes:
+        """Return the status line and the headers of every answer."""
+        usual = self.server_state.default_headers
+        if self._usual is not usual:
+            GuardedProtocol._usual = usual  # a new list every second
+            GuardedProtocol._usual_lines = b"".join(
+                [b"%b: %b\r\n" % header for header in usual]
+            )
+        return STATUS_LINE[status] + self._usual_lines
 
     def break_off(self) -> None:
         """Close at once; what was begun is not completed."""
