@@ -12,6 +12,7 @@ from graphql import (
     REMOVE,
     DirectiveNode,
     ObjectTypeDefinitionNode,
+    OperationType,
     Visitor,
     parse,
     print_ast,
@@ -19,10 +20,12 @@ from graphql import (
 )
 
 from graphgw.composition.compose import compose
-from graphgw.federation.links import read_links
+from graphgw.federation.links import read_links, schema_nodes
 from graphgw.federation.read_supergraph import read_supergraph
 
 if TYPE_CHECKING:
+    from graphql import DocumentNode, FieldDefinitionNode
+
     from graphgw.composition.subgraph import SubgraphSDL
     from graphgw.federation.links import Links
     from graphgw.federation.supergraph import Supergraph
@@ -34,6 +37,9 @@ _ABOUT_OTHERS: Final = frozenset(
 )
 """Directives that mean nothing without other subgraphs."""
 
+_PLACEHOLDER: Final = "graphgw__placeholder"
+"""A query field for composition, which demands one; a subgraph of entities has none."""
+
 _MACHINERY: Final = """
 scalar _Any @join__type(graph: {graph})
 type _Service @join__type(graph: {graph}) {{ sdl: String! }}
@@ -43,14 +49,17 @@ type _Service @join__type(graph: {graph}) {{ sdl: String! }}
 def compose_alone(subgraph: SubgraphSDL) -> Supergraph:
     """Return the supergraph that serves a subgraph to any federation router.
 
-    It has what the subgraph has, ``_service``, and ``_entities`` if there are some.
+    It has what the subgraph has, ``_service``, and ``_entities`` if there are some:
+    a subgraph without a query field has these alone.
 
     Raises:
         ConfigurationError: The subgraph's schema is wrong; all problems.
     """
     document = parse(subgraph.sdl)
     own = visit(document, _Stripping(read_links(document)))
-    composed = compose([replace(subgraph, sdl=print_ast(own))]).supergraph
+    held = f"extend type {_query_root(document)} {{ {_PLACEHOLDER}: Boolean }}"
+    sdl = f"{print_ast(own)}\n{held}"
+    composed = compose([replace(subgraph, sdl=sdl)]).supergraph
     (graph,) = composed.graphs
     entities = [
         name
@@ -73,7 +82,7 @@ def compose_alone(subgraph: SubgraphSDL) -> Supergraph:
     query = composed.root_types["query"]
     (asked,) = parse(f"type Query {{ {fields} }}").definitions
     definitions: list[Any] = [
-        replace(node, fields=(*(node.fields or ()), *(asked.fields or ())))
+        replace(node, fields=(*_own_fields(node), *(asked.fields or ())))
         if isinstance(node, ObjectTypeDefinitionNode)
         and isinstance(asked, ObjectTypeDefinitionNode)
         and node.name.value == query
@@ -82,6 +91,21 @@ def compose_alone(subgraph: SubgraphSDL) -> Supergraph:
     ]
     whole = replace(supergraph, definitions=tuple(definitions))
     return read_supergraph(f"{print_ast(whole)}\n{added}")
+
+
+def _query_root(document: DocumentNode) -> str:
+    """Return the name of a subgraph's query type."""
+    roots = (
+        root
+        for node in schema_nodes(document)
+        for root in node.operation_types or ()
+        if root.operation is OperationType.QUERY
+    )
+    return next((root.type.name.value for root in roots), "Query")
+
+
+def _own_fields(query: ObjectTypeDefinitionNode) -> list[FieldDefinitionNode]:
+    return [node for node in query.fields or () if node.name.value != _PLACEHOLDER]
 
 
 class _Stripping(Visitor):

@@ -8,6 +8,8 @@ import pytest
 import strawberry
 
 from graphgw import directives as d
+from graphgw.composition.compose import compose
+from graphgw.composition.subgraph import SubgraphSDL
 from graphgw.config.settings import Settings
 from graphgw.errors import ConfigurationError
 from graphgw.gateway import Gateway
@@ -214,3 +216,45 @@ async def test_a_name_that_is_no_local_subgraph_is_told():
         await gateway.start()
 
     assert "the local subgraphs are: order" in str(found.value)
+
+
+@strawberry.type
+class Mutation:
+    order: Order | None = resolved(find_order)
+
+
+@pytest.mark.parametrize("mutation", [None, Mutation])
+async def test_a_subgraph_without_query_fields_has_the_two_of_federation(mutation):
+    subgraph = Subgraph(
+        "order", mutation=mutation, entities={Order: by("id", orders_by_id)}
+    )
+    settings = Settings(alone="order")
+    async with Gateway(subgraphs=[subgraph], settings=settings) as gateway:
+        fields = await gateway.execute('{ __type(name: "Query") { fields { name } } }')
+        served = await gateway.execute("{ __typename _service { sdl } }")
+        found = await entities(
+            gateway, "... on Order { total }", {"__typename": "Order", "id": "123"}
+        )
+
+    names = [field["name"] for field in fields.data["__type"]["fields"]]
+    assert names == ["_service", "_entities"]
+    assert served.data == {"__typename": "Query", "_service": {"sdl": subgraph.sdl}}
+    assert found == ([{"total": 3}], [])
+
+
+async def test_a_router_composes_a_subgraph_without_query_fields():
+    bare = Subgraph("order", entities={Order: by("id", orders_by_id)})
+    settings = Settings(alone="order")
+    async with Gateway(subgraphs=[bare], settings=settings) as gateway:
+        told = (await gateway.execute("{ _service { sdl } }")).data
+
+    composed = compose(
+        [
+            SubgraphSDL("order", "", told["_service"]["sdl"]),
+            SubgraphSDL("shop", "", "type Query { open: Boolean }"),
+        ]
+    )
+
+    query = composed.supergraph.types["Query"]
+    assert list(query.fields) == ["open"]
+    assert composed.supergraph.types["Order"].fields["total"]
