@@ -91,7 +91,9 @@ async def open_resources(
         if before is not None and services == before.services:
             connections, sharing = before.connections, before.sharing
         else:
-            known = Connections() if before is None else before.connections
+            known = (
+                Connections(observer=observer) if before is None else before.connections
+            )
             connections = known.replace(services)
             opened.push_async_callback(connections.aclose)
             sharing = LoaderSharing(connections.forward_headers)

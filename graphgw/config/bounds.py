@@ -17,18 +17,22 @@ _MAY_BE_ZERO: Final = frozenset(
         "budget_per_second",
         "budget_ratio",
         "leeway",
+        "share",
         "shutdown_delay",
         "shutdown_grace",
+        "slow_start",
     )
 )
 _AT_LEAST_ONE: Final = frozenset(
     (
         "burst",
         "concurrency",
+        "consecutive_failures",
         "depth",
         "document_bytes",
         "errors",
         "expanded_selections",
+        "healthy",
         "limit",
         "list_size",
         "max_answer_bytes",
@@ -46,10 +50,12 @@ _AT_LEAST_ONE: Final = frozenset(
         "preparation_queue",
         "root_fields",
         "tokens",
+        "unhealthy",
+        "weight",
         "workers",
     )
 )
-_AT_MOST: Final = {"failure_ratio": 1, "port": 65535}
+_AT_MOST: Final = {"failure_ratio": 1, "max_ejected": 1, "port": 65535, "share": 1}
 
 
 def check_number(name: str, value: float) -> float:

@@ -41,6 +41,11 @@ def json_schema() -> dict[str, Any]:
     route = schema["$defs"]["RouteSettings"]["properties"]
     for target in ("grpc", "operation"):
         route[target]["anyOf"].append({"type": "string"})
+    service = schema["$defs"]["ServiceSettings"]["properties"]
+    forms = {"anyOf": [service["urls"]["items"], {"type": "string"}]}
+    service["urls"] = {"type": "array", "items": forms}
+    service["balance"] = {"anyOf": [service["balance"], {"type": "string"}]}
+    service["health_check"]["anyOf"].append({"type": "string"})
     schema["$defs"]["BodyChanges"]["properties"]["defaults"] = {"type": "object"}
     schema["title"] = "graphgw.yaml"
     return schema

@@ -6,6 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from graphgw.config.shape_balance import shape_balance
 from graphgw.config.shape_route import shape_route, shape_sides
 from graphgw.errors import Problem
 from graphgw.sources.settings import ServiceSettings
@@ -150,7 +151,7 @@ class Shape:
             rest = {key: given for key, given in item.items() if key != "url"}
             tls: dict[str, Any] = {} if found.tls is None else {"tls": {}}
             item = {"kind": "grpc", "addresses": found.addresses, **tls, **rest}
-        item = shape_sides({"name": name, **item})
+        item = shape_balance(shape_sides({"name": name, **item}))
         _list_pairs(item, "headers")
         if isinstance(item.get("tls"), dict):
             files = ("ca_file", "certificate_file", "key_file")

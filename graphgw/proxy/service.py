@@ -79,7 +79,7 @@ class ServiceHandler:
         self._proxies = proxies
         self._name = settings.name
         self._endpoint = f"route {route.name}"
-        self._origin, path = split_url(settings.url.rstrip("/"))
+        self._origin, path = split_url(settings.base_url.rstrip("/"))
         self._known: BoundedCache[object, bytes] = BoundedCache(
             max_entries=_KNOWN, max_bytes=_KNOWN_BYTES
         )
@@ -108,19 +108,22 @@ class ServiceHandler:
     async def _send(self, exchange: Exchange, deadline: Deadline) -> StreamedAnswer:
         """Return the head of an answer, within what the service can bear."""
         guard, observer = self._service.guard, exchange.context.observer
+        tried: list[str] | None = None if self._service.balanced is None else []
         ticket = guard.begin()
         if not ticket:
-            return await self._retry(exchange, deadline, 0, None, 0.0)
+            return await self._retry(exchange, deadline, 0, None, 0.0, tried)
         began = time.monotonic()
         try:
-            answer = await self._service.streams.send(self._request(exchange, deadline))
+            answer = await self._service.streams.send(
+                self._request(exchange, deadline, tried)
+            )
         except SourceError as error:
-            return await self._retry(exchange, deadline, ticket, error, began)
+            return await self._retry(exchange, deadline, ticket, error, began, tried)
         except BaseException:
             guard.abandon(ticket)
             raise
         if answer.status >= _SERVER_ERROR:
-            return await self._retry(exchange, deadline, ticket, answer, began)
+            return await self._retry(exchange, deadline, ticket, answer, began, tried)
         guard.succeed(ticket)
         seconds = time.monotonic() - began
         observer.observe(
@@ -135,6 +138,7 @@ class ServiceHandler:
         ticket: int,
         first: SourceError | StreamedAnswer | None,
         began: float,
+        tried: list[str] | None,
     ) -> StreamedAnswer:
         """Settle a first attempt that failed; try again where that is allowed.
 
@@ -153,7 +157,7 @@ class ServiceHandler:
                 raise answer
             if answer is None:
                 answer = await self._service.streams.send(
-                    self._request(exchange, deadline)
+                    self._request(exchange, deadline, tried)
                 )
             if answer.status >= _SERVER_ERROR:
                 last = answer
@@ -207,7 +211,9 @@ class ServiceHandler:
             return exchange.respond(answer.status, kept, whole)
         return exchange.stream(answer.status, headers, answer.chunks())
 
-    def _request(self, exchange: Exchange, deadline: Deadline) -> StreamRequest:
+    def _request(
+        self, exchange: Exchange, deadline: Deadline, tried: list[str] | None
+    ) -> StreamRequest:
         head = exchange.head
         lines = self._lines(exchange) if exchange.is_unchanged else b""
         headers = [] if lines else self._headers(exchange)
@@ -238,6 +244,7 @@ class ServiceHandler:
             self._rules.preserve_host and "host" in head.headers,
             self._route.timeouts.first_byte,
             self._route.timeouts.idle,
+            tried,
         )
 
     def _lines(self, exchange: Exchange) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import (
@@ -25,6 +25,7 @@ from graphgw.errors import (
 from graphgw.routes.headers import forward_request
 from graphgw.routes.rewrite import build_target
 from graphgw.sources.guard import is_failure
+from graphgw.sources.http_transport.origins import split_url
 from graphgw.sources.tls import build_tls_context
 from graphgw.telemetry.events import SourceCalled
 
@@ -128,8 +129,7 @@ class WebSocketHandler:
         self._rules = rules
         self._proxies = proxies
         self._target = build_target(route)
-        scheme, _, rest = service.settings.url.rstrip("/").partition("://")
-        self._url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}"
+        self._url = service.settings.base_url.rstrip("/")
         self._tls: ssl.SSLContext | None = None
         self._dropped = rules.dropped | {b"content-length", b"content-type"}
 
@@ -216,13 +216,46 @@ class WebSocketHandler:
         headers: list[tuple[str, str]],
         subprotocols: tuple[str, ...],
     ) -> ClientConnection:
+        balanced = self._service.balanced
+        if balanced is None:
+            return await self._connect_to(self._url, target, headers, subprotocols)
+        await balanced.ready()
+        balancer = balanced.balancer
+        address = balancer.choose(headers)
+        _, path = split_url(self._url)
+        url = address.origin + ("" if path == "/" else path)
+        status, fails, is_known = "101", False, True
+        try:
+            return await self._connect_to(
+                url, target, headers, subprotocols, address.ip
+            )
+        except SourceError as error:
+            status, fails = str(error.status or error.code), is_failure(error)
+            raise
+        except BaseException:
+            status, is_known = "CANCELLED", False
+            raise
+        finally:
+            balancer.settle(address, status, is_failure=fails, is_known=is_known)
+
+    async def _connect_to(
+        self,
+        url: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        subprotocols: tuple[str, ...],
+        ip: str | None = None,
+    ) -> ClientConnection:
         name = self._service.settings.name
-        if self._tls is None and self._url.startswith("wss:"):
+        scheme, _, rest = url.partition("://")
+        is_secure = scheme == "https"
+        if self._tls is None and is_secure:
             self._tls = build_tls_context(self._service.settings.tls)
+        where: dict[str, Any] = {} if ip is None else {"host": ip}
         try:
             async with asyncio.timeout(self._route.timeouts.first_byte):
                 return await connect(
-                    self._url + target,
+                    f"{'wss' if is_secure else 'ws'}://{rest}{target}",
                     additional_headers=headers,
                     subprotocols=list(subprotocols) or None,  # type: ignore[arg-type]  # texts
                     max_size=self._settings.max_frame_bytes,
@@ -231,8 +264,9 @@ class WebSocketHandler:
                     user_agent_header=None,
                     proxy=None,
                     ping_interval=None,
-                    ssl=self._tls,
+                    ssl=self._tls if is_secure else None,
                     process_exception=_never_again,
+                    **where,
                 )
         except TimeoutError as error:
             message = f'service "{name}" did not answer in time'

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import httpx
 
 from graphgw.errors import ConfigurationError, Problem
+from graphgw.sources.balancing.balancer import Balancer
+from graphgw.sources.balancing.transport import BalancedTransport
 from graphgw.sources.grpc_service import GRPCService
 from graphgw.sources.http_service import HTTPService
 from graphgw.sources.http_transport.settings import read_transport_settings
@@ -15,6 +17,7 @@ from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.httpx_transport import HTTPXTransport
 from graphgw.sources.settings import find_problems
 from graphgw.sources.tls import build_tls_context
+from graphgw.telemetry.observer import NO_OBSERVER
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from graphgw.sources.protocol import Transport
     from graphgw.sources.settings import ServiceSettings
+    from graphgw.telemetry.observer import Observer
     from graphgw.types import Clock
 
 __all__ = [
@@ -52,7 +56,7 @@ class Connections:
     its connections, breaker and budget.
     """
 
-    __slots__ = ("_clock", "_open_transport", "_replaced", "_services")
+    __slots__ = ("_clock", "_observer", "_open_transport", "_replaced", "_services")
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Connections:
         *,
         open_transport: OpenTransport | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         """Prepare the services; nothing is connected before the first call.
 
@@ -67,12 +72,14 @@ class Connections:
             services: The settings of each.
             open_transport: Makes the transport of an HTTP service.
             clock: Tells the time to breakers and budgets.
+            observer: Is told what becomes of addresses.
 
         Raises:
             ConfigurationError: Settings are wrong; holds all problems.
         """
         self._open_transport = open_transport or open_http_transport
         self._clock = clock
+        self._observer = observer
         self._services: dict[str, _Shared] = {}
         self._replaced: list[_Shared] = []
         self._hold(services, {})
@@ -144,7 +151,11 @@ class Connections:
         Raises:
             ConfigurationError: Settings are wrong; nothing has changed.
         """
-        new = Connections(open_transport=self._open_transport, clock=self._clock)
+        new = Connections(
+            open_transport=self._open_transport,
+            clock=self._clock,
+            observer=self._observer,
+        )
         new._hold(services, self._services)
         return new
 
@@ -179,7 +190,10 @@ class Connections:
     def _open(self, settings: ServiceSettings) -> HTTPService | GRPCService:
         if settings.kind == "grpc":
             return GRPCService(settings, clock=self._clock)
-        transport = self._open_transport(settings)
+        transport: Transport = self._open_transport(settings)
+        if settings.is_balanced:
+            balancer = Balancer(settings, clock=self._clock, observer=self._observer)
+            transport = BalancedTransport(balancer, transport)
         return HTTPService(settings, transport, clock=self._clock)
 
     def _unknown(self, name: str, kind: str) -> ConfigurationError:

@@ -227,7 +227,7 @@ class HTTPCaller:
     async def _call_stepwise(self, call: HTTPCall[T]) -> T:
         flights, deadline = self._flights, call.deadline
         if self._pool is None and self._direct is not None:
-            self._pool = self._direct.find_pool(self._settings.url, self._name)
+            self._pool = self._direct.find_pool(self._settings.base_url, self._name)
         attempts = _Attempts(self, call)
         if not call.is_idempotent:
             # No read from before is joined after a write.
@@ -242,7 +242,9 @@ class HTTPCaller:
             response = await attempts(deadline)
         return call.take(response)
 
-    def address(self, call: HTTPCall[Any], deadline: Deadline) -> HTTPRequest:
+    def address(
+        self, call: HTTPCall[Any], deadline: Deadline, tried: list[str]
+    ) -> HTTPRequest:
         """Return the request as the transport gets it, with the time that is left."""
         headers, settings = call.headers, self._settings
         if settings.request_id_header is not None and call.request_id:
@@ -258,6 +260,7 @@ class HTTPCaller:
             call.body,
             self._name,
             call.is_idempotent,
+            tried=tried,
         )
 
 
@@ -289,7 +292,7 @@ class _Begun(Generic[T]):
 class _Attempts(Generic[T]):
     """A call step by step; the first step may have begun."""
 
-    __slots__ = ("_begun", "_call", "_caller", "_deadline", "_refusal")
+    __slots__ = ("_begun", "_call", "_caller", "_deadline", "_refusal", "_tried")
 
     def __init__(
         self, caller: HTTPCaller, call: HTTPCall[T], begun: _Begun[T] | None = None
@@ -299,6 +302,7 @@ class _Attempts(Generic[T]):
         self._begun = begun
         self._deadline = call.deadline
         self._refusal: HTTPResponse | None = None
+        self._tried: list[str] = []
 
     async def __call__(self, deadline: Deadline) -> HTTPResponse:
         """Return the answer, within the service's limits."""
@@ -337,7 +341,7 @@ class _Attempts(Generic[T]):
         call, caller = self._call, self._caller
         begun, self._begun = self._begun, None
         self._refusal = None
-        request = caller.address(call, self._deadline)
+        request = caller.address(call, self._deadline, self._tried)
         if begun is None:
             response = await caller.transport.send(request)
         else:

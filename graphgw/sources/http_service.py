@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
+from graphgw.sources.balancing.transport import BalancedStreams, BalancedTransport
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
 from graphgw.sources.http_answers import RAISE, AnswerReader, is_refusal
@@ -72,6 +73,7 @@ class HTTPService:
     """
 
     __slots__ = (
+        "_balanced",
         "_base",
         "_caller",
         "_fixed_headers",
@@ -106,8 +108,9 @@ class HTTPService:
         self._caller = HTTPCaller(settings, transport, self.guard, clock)
         self._reader = AnswerReader(settings.name, clock)
         self._read_json = self._reader.read_json
-        self._streams: StreamTransport | None = None
-        self._base = settings.url.rstrip("/")
+        self._streams: StreamTransport | BalancedStreams | None = None
+        self._balanced = transport if isinstance(transport, BalancedTransport) else None
+        self._base = settings.base_url.rstrip("/")
         self._origin = split_url(self._base)[0]
         self._root = self._base.removeprefix(self._origin)
         self._own_headers = tuple(
@@ -349,11 +352,20 @@ class HTTPService:
         return read(response)
 
     @property
-    def streams(self) -> StreamTransport:
+    def streams(self) -> StreamTransport | BalancedStreams:
         """The connections for what is passed on as it comes; not guarded here."""
         if self._streams is None:
-            self._streams = StreamTransport(read_transport_settings(self.settings))
+            self._streams = (
+                StreamTransport(read_transport_settings(self.settings))
+                if self._balanced is None
+                else BalancedStreams(self._balanced)
+            )
         return self._streams
+
+    @property
+    def balanced(self) -> BalancedTransport | None:
+        """What spreads the calls, where there may be several addresses."""
+        return self._balanced
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -26,7 +26,8 @@ class HTTPRequest:
     is told of the call under the name ``endpoint``, which must not vary with keys.
     ``check`` reads an answer while the call is still guarded: the ``SourceError``
     that it raises counts against the service. A read that ``may_share`` joins an equal
-    one that is in flight. Bare transports leave both alone.
+    one that is in flight. Bare transports leave both alone. ``tried`` are the
+    addresses of its earlier attempts, where a service has several.
     """
 
     method: str
@@ -40,6 +41,7 @@ class HTTPRequest:
     observer: Observer = field(default=NO_OBSERVER, repr=False)
     check: Callable[[HTTPResponse], object] | None = field(default=None, repr=False)
     may_share: bool = True
+    tried: list[str] | None = field(default=None, compare=False, repr=False)
 
 
 @record

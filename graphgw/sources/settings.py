@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from graphgw.errors import Problem
+from graphgw.sources.balancing.problems import find_in_balance
+from graphgw.sources.balancing.settings import (
+    AddressSettings,
+    BalanceSettings,
+    EjectionSettings,
+    HealthCheckSettings,
+    SplitSettings,
+)
 from graphgw.sources.changes import RequestChanges, ResponseChanges
 from graphgw.sources.headers import is_forwardable
 
@@ -72,13 +80,15 @@ class BreakerSettings:
 class ServiceSettings:
     """One backend service, as resolvers name it.
 
-    ``url`` is the base URL of an HTTP service; ``addresses`` are the ``host:port``
-    of a gRPC service, calls being spread over all of them. Times are in seconds.
+    ``url`` is the base URL of an HTTP service, ``urls`` are those of one that runs at
+    several; ``addresses`` are the ``host:port`` of a gRPC service, calls being spread
+    over all of them. Times are in seconds.
     """
 
     name: str
     kind: Literal["http", "grpc"] = "http"
     url: str = ""
+    urls: tuple[AddressSettings, ...] = ()
     addresses: tuple[str, ...] = ()
     timeout: float = 5.0
     """What one call may take in all, retries included."""
@@ -108,6 +118,10 @@ class ServiceSettings:
     """HTTP only; gRPC has ``grpc-timeout``."""
     tls: TLSSettings | None = None
     """gRPC speaks TLS if this is set, HTTP if the URL says so."""
+    balance: BalanceSettings = field(default_factory=BalanceSettings)
+    ejection: EjectionSettings = field(default_factory=EjectionSettings)
+    health_check: HealthCheckSettings | None = None
+    split: SplitSettings | None = None
     retries: RetrySettings = field(default_factory=RetrySettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     request: RequestChanges = field(default_factory=RequestChanges, compare=False)
@@ -132,6 +146,21 @@ class ServiceSettings:
             tls=TLSSettings() if scheme == "grpcs" else None,
         )
 
+    @property
+    def base_url(self) -> str:
+        """The URL that calls are written with, whatever address they go to."""
+        return self.url or (self.urls[0].url if self.urls else "")
+
+    @property
+    def all_urls(self) -> tuple[AddressSettings, ...]:
+        """Where an HTTP service is."""
+        return self.urls or (AddressSettings(url=self.url),)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether calls to an HTTP service may go to more than one address."""
+        return bool(self.urls) or self.balance.each_record
+
 
 def find_problems(settings: ServiceSettings) -> list[Problem]:
     """Return what an operator must mend in one service's settings."""
@@ -153,11 +182,19 @@ def find_problems(settings: ServiceSettings) -> list[Problem]:
     return problems
 
 
+def _find_http_only(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
+    plain = ServiceSettings(name="")
+    for key in ("urls", "balance", "ejection", "health_check", "split"):
+        if getattr(settings, key) != getattr(plain, key):
+            yield key, "is for HTTP services", "remove it: gRPC calls take turns"
+
+
 def _find(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
     if settings.kind == "http":
-        yield from _find_in_url(settings.url)
+        yield from _find_in_urls(settings)
     else:
         yield from _find_in_addresses(settings.addresses)
+        yield from _find_http_only(settings)
     for key in ("timeout", "connect_timeout", "keep_alive", "max_connection_age"):
         if getattr(settings, key) <= 0:
             yield key, "is not above zero", 'give a duration such as "2s"'
@@ -178,6 +215,20 @@ def _find(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
     for key in ("window", "open_seconds", "max_open_seconds"):
         if getattr(settings.breaker, key) <= 0:
             yield f"breaker.{key}", "is not above zero", "give a number of seconds"
+
+
+def _find_in_urls(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
+    if settings.url or not settings.urls:
+        yield from _find_in_url(settings.url)
+    for item in settings.urls:
+        for _, message, mend in _find_in_url(item.url):
+            yield "urls", message, mend
+    yield from find_in_balance(
+        [(item.url, item.group) for item in settings.urls],
+        settings.balance,
+        settings.health_check,
+        settings.split,
+    )
 
 
 def _find_in_url(url: str) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 from graphgw.types import record
 
 __all__ = [
+    "AddressCalled",
+    "AddressChanged",
     "BatchLoaded",
     "CacheRead",
     "CostMeasured",
@@ -107,6 +109,24 @@ class SourceCalled:
 
 
 @record
+class AddressCalled:
+    """A call to one of a service's addresses ended; ``outcome`` as of the source's."""
+
+    source: str
+    address: str
+    outcome: str
+
+
+@record
+class AddressChanged:
+    """An address of a service is left out from now on, or is back."""
+
+    source: str
+    address: str
+    change: Literal["ejected", "returned", "unhealthy", "healthy"]
+
+
+@record
 class CacheRead:
     """A cache was asked for ``keys`` keys and had ``hits`` of them."""
 
@@ -172,7 +192,9 @@ class InternalFailure:
 
 
 Event: TypeAlias = (
-    BatchLoaded
+    AddressCalled
+    | AddressChanged
+    | BatchLoaded
     | CacheRead
     | CostMeasured
     | DeprecatedUsed

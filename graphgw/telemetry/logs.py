@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 import orjson
 
 from graphgw.telemetry.events import (
+    AddressChanged,
     InternalFailure,
     OperationFinished,
     RouteFinished,
@@ -66,6 +67,7 @@ class LogObserver:
             RouteFinished: self._on_route,
             InternalFailure: self._on_failure,
             SnapshotSwapped: self._on_swap,
+            AddressChanged: self._on_address,
         }
         if self._lowest > _LEVELS["info"]:
             del self.takers[OperationFinished], self.takers[RouteFinished]
@@ -109,6 +111,11 @@ class LogObserver:
             "exception": "".join(traceback.format_exception(event.error)),
         }
         self._write("error", "failure", fields)
+
+    def _on_address(self, event: AddressChanged) -> None:
+        level = "info" if event.change in {"returned", "healthy"} else "warning"
+        fields = {"source": event.source, "address": event.address}
+        self._write(level, f"address {event.change}", fields)
 
     def _on_swap(self, event: SnapshotSwapped) -> None:
         if event.error:

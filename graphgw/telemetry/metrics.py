@@ -12,6 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from graphgw.telemetry.events import (
+    AddressCalled,
+    AddressChanged,
     BatchLoaded,
     CacheRead,
     CostMeasured,
@@ -139,6 +141,20 @@ class MetricsObserver:
         self._source_seconds = histogram(
             "source_seconds", "Time of one backend call.", _SECONDS, "source"
         )
+        self._addresses = counter(
+            "address_calls",
+            "Calls to services with several addresses.",
+            "source",
+            "address",
+            "status",
+        )
+        self._changes = counter(
+            "address_changes",
+            "Addresses that were left out, or came back.",
+            "source",
+            "address",
+            "change",
+        )
         self._plans = counter(
             "plan_cache", "Operations whose plan was ready, or not.", "result"
         )
@@ -173,6 +189,8 @@ class MetricsObserver:
             FetchFinished: self._on_fetch,
             BatchLoaded: self._on_batch,
             SourceCalled: self._on_source,
+            AddressCalled: self._on_address,
+            AddressChanged: self._on_change,
             CacheRead: self._on_cache,
             CostMeasured: self._on_cost,
             DeprecatedUsed: self._on_deprecated,
@@ -241,6 +259,12 @@ class MetricsObserver:
             self._called[key] = found
         found[0]()
         found[1](event.seconds)
+
+    def _on_address(self, event: AddressCalled) -> None:
+        self._addresses(event.source, event.address, event.outcome).inc()
+
+    def _on_change(self, event: AddressChanged) -> None:
+        self._changes(event.source, event.address, event.change).inc()
 
     def _on_cost(self, event: CostMeasured) -> None:
         self._costs("estimated").observe(event.estimate)

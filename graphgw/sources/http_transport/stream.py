@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
     from graphgw.sources.http_transport.connection import Connection
+    from graphgw.sources.http_transport.resolver import Resolver
     from graphgw.sources.http_transport.settings import TransportSettings
 
 __all__ = ["StreamRequest", "StreamTransport", "StreamedAnswer", "encode_lines"]
@@ -39,7 +40,8 @@ class StreamRequest:
     request ``has_host``. ``body`` is sent as it comes, in chunks if
     ``content_length`` is not known. ``deadline`` bounds the time to the head of the
     answer; with a body, ``patience`` seconds from its end do, and ``idle`` those in
-    which the server takes nothing of it.
+    which the server takes nothing of it. ``tried`` are the addresses of earlier
+    attempts, where a service has several.
     """
 
     method: str
@@ -55,6 +57,7 @@ class StreamRequest:
     has_host: bool = False
     patience: float = 10.0
     idle: float = 30.0
+    tried: list[str] | None = field(default=None, compare=False, repr=False)
 
 
 class StreamedAnswer:
@@ -108,9 +111,11 @@ class StreamTransport:
 
     __slots__ = ("_pools", "_resolver", "_settings", "_tls")
 
-    def __init__(self, settings: TransportSettings) -> None:
+    def __init__(
+        self, settings: TransportSettings, *, resolver: Resolver | None = None
+    ) -> None:
         self._settings = settings
-        self._resolver = SystemResolver()
+        self._resolver = resolver or SystemResolver()
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[str, _StreamPool] = {}
 

@@ -25,6 +25,7 @@ from graphgw.policies.route_policy import RouteRateLimit
 from graphgw.routes import settings as routes
 from graphgw.routes import targets
 from graphgw.sources import settings as sources
+from graphgw.sources.balancing import settings as balancing
 from graphgw.sources.sdl_source import SupergraphSettings
 from graphgw.subgraphs.remote.headers import HeaderRules
 from graphgw.subgraphs.remote.subgraph import RemoteSettings
@@ -41,6 +42,11 @@ CLASSES: dict[str, type[Any]] = {
     "subgraphs.NAME.remote": RemoteSettings,
     "supergraph": SupergraphSettings,
     "services.NAME": sources.ServiceSettings,
+    "services.NAME.urls": balancing.AddressSettings,
+    "services.NAME.balance": balancing.BalanceSettings,
+    "services.NAME.ejection": balancing.EjectionSettings,
+    "services.NAME.health_check": balancing.HealthCheckSettings,
+    "services.NAME.split": balancing.SplitSettings,
     "services.NAME.tls": sources.TLSSettings,
     "services.NAME.retries": sources.RetrySettings,
     "services.NAME.breaker": sources.BreakerSettings,

@@ -1,0 +1,1 @@
+"""Spread the calls to one service over its addresses."""
