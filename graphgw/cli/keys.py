@@ -30,6 +30,7 @@ from graphgw.types import SYSTEM_CLOCK
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from graphgw.config.settings import Settings
     from graphgw.policies.settings import ApiKeySettings
     from graphgw.types import Quota
 
@@ -38,6 +39,10 @@ __all__ = ["COMMANDS", "create", "revoke", "show"]
 T = TypeVar("T")
 _Config = Annotated[Path, typer.Option(help="The configuration file.")]
 _CONFIG: Final = Path("graphgw.yaml")
+_NO_VARIANT: Final = (
+    'there is no variant "{}" in {}; until there is,'
+    " the key is refused wherever the graph is asked"
+)
 
 
 def create(
@@ -55,7 +60,8 @@ def create(
     config: _Config = _CONFIG,
 ) -> None:
     """Make a key and print it; only its hash is kept."""
-    settings = _settings(config)
+    whole = load_settings(config)
+    settings = _places(whole, config)
     text = create_api_key()
     key = ApiKey(
         name,
@@ -69,6 +75,8 @@ def create(
         mend = "choose another name"
         raise ConfigurationError([Problem("there is such a key", name, mend)])
     _write(settings, [key])
+    if variant is not None and all(v.name != variant for v in whole.variants):
+        typer.echo(f"hint: {_NO_VARIANT.format(variant, config)}", err=True)
     typer.echo(text)
 
 
@@ -116,7 +124,16 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
 
 
 def _settings(config: Path) -> ApiKeySettings:
-    settings = load_settings(config).auth.api_keys
+    return _places(load_settings(config), config)
+
+
+def _places(whole: Settings, config: Path) -> ApiKeySettings:
+    """Return where API keys are kept.
+
+    Raises:
+        ConfigurationError: There is no such place.
+    """
+    settings = whole.auth.api_keys
     if settings.file is None and settings.redis_url is None:
         raise ConfigurationError(
             [

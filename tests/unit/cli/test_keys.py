@@ -94,6 +94,18 @@ async def test_a_key_has_a_quota_of_its_own(config):
     assert "is not a quota such as 1000/1h" in wrong.stderr
 
 
+def test_a_key_for_a_variant_that_is_not_there_is_made_with_a_hint(config):
+    config.write_text(config.read_text() + "variants: {mobile: {include: [mobile]}}\n")
+
+    unknown = run(config, "create", "early", "--variant", "mobil")
+    known = run(config, "create", "phone", "--variant", "mobile")
+    free = run(config, "create", "free")
+
+    assert 'hint: there is no variant "mobil"' in unknown.stderr
+    assert (unknown.returncode, unknown.stdout[:4]) == (0, "ggw_")
+    assert (known.stderr, free.stderr) == ("", "")
+
+
 async def test_a_name_is_given_once_and_must_be_known(config):
     await in_thread(run, config, "create", "twice")
 
