@@ -18,7 +18,7 @@ from graphgw.execution.trust import find_tree_keys, is_trusted
 from graphgw.federation.selection import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from graphql import GraphQLSchema
 
@@ -75,6 +75,8 @@ class CompiledPlan:
     row_rules: tuple[RowRule, ...] = ()
     row_inputs: tuple[frozenset[int], ...] = ()
     """For each row rule the fetches that bring what it reads."""
+    lone: CompiledFetch | None = field(default=None, repr=False)
+    """The only fetch, where its answer is all there is to project."""
 
     @property
     def calls(self) -> int:
@@ -153,17 +155,29 @@ def compile_plan(
     tree_keys = None
     if schemas is not None and not row_rules and is_trusted(shape, schemas):
         tree_keys = find_tree_keys(plan, rules)
+    introspection = build_introspection(supergraph.api_schema, operation)
     return CompiledPlan(
         plan=plan,
         fetches=tuple(fetches),
         projection=build_projection(
             shape, keeps_order=keeps_order, tree_keys=tree_keys
         ),
-        introspection=build_introspection(supergraph.api_schema, operation),
+        introspection=introspection,
         key_order=_key_order(operation),
         row_rules=row_rules,
         row_inputs=rows.inputs,
+        lone=None if introspection or row_rules else _find_lone(fetches),
     )
+
+
+def _find_lone(fetches: Sequence[CompiledFetch]) -> CompiledFetch | None:
+    """Return the only fetch of a query, where its answer is taken as it is."""
+    if len(fetches) != 1:
+        return None
+    (only,) = fetches
+    if only.collector is not None or only.contexts is not None:
+        return None
+    return None if only.is_root_mutation or only.merge.renames else only
 
 
 def _collector(

@@ -71,7 +71,9 @@ class GraphQLResponse:
 
     def encode(self) -> bytes:
         """Return the answer as UTF-8 JSON."""
-        return orjson.dumps(self.to_json(), option=_SERIALIZE)
+        is_usual = self.has_data and not (self.errors or self.extensions)
+        answer = {"data": self.data} if is_usual else self.to_json()
+        return orjson.dumps(answer, option=_SERIALIZE)
 
 
 def refuse(error: GraphGWError) -> GraphQLResponse:

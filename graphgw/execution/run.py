@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from time import perf_counter
 from types import NoneType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import (
     DeadlineExceededError,
@@ -19,6 +19,7 @@ from graphgw.errors import (
 from graphgw.execution.merge import apply_renames, fold, merge_entities
 from graphgw.execution.row_watch import RowWatch
 from graphgw.execution.time_limit import TimeLimit
+from graphgw.subgraphs.protocol import FetchResult
 from graphgw.telemetry.events import FetchFinished, InternalFailure
 from graphgw.types import record
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from graphgw.execution.compile import CompiledFetch, CompiledPlan
     from graphgw.execution.contexts import ContextGroups
     from graphgw.execution.representations import Entities
-    from graphgw.subgraphs.protocol import FetchResult
     from graphgw.types import JSON, JSONObject
 
 __all__ = ["ExecutionResult", "run_event", "run_plan"]
@@ -75,10 +75,22 @@ async def run_plan(
         variables: JSON input values by name, hoisted literals among them.
         names_subgraphs: Whether ``extensions.subgraph`` names who failed.
     """
-    run = _Run(compiled, context, variables)
-    first = [found.index for found in compiled.fetches if not found.waits_for]
-    await run.execute(first)
-    result = await run.result(names_subgraphs=names_subgraphs)
+    if compiled.lone is None:
+        run = _Run(compiled, context, variables)
+        first = [found.index for found in compiled.fetches if not found.waits_for]
+        await run.execute(first)
+        result = await run.result(names_subgraphs=names_subgraphs)
+    else:
+        began = perf_counter()
+        answer = await _ask_alone(compiled.lone, context, variables)
+        if _is_plain(answer):
+            _observe(compiled.lone, context, began, None)
+            data, found = compiled.projection.run(answer.data, [], is_sound=True)
+            result = ExecutionResult(data, found)
+        else:
+            run = _Run(compiled, context, variables)
+            run.take_answer(compiled.lone, answer, began)
+            result = await run.result(names_subgraphs=names_subgraphs)
     if context.has_loaders:
         context.loaders.forget()  # so that rows go before the answer is encoded
     return result
@@ -97,6 +109,47 @@ async def run_event(
     await run.take_event(event)
     await run.execute(run.settle(0))
     return await run.result(names_subgraphs=names_subgraphs)
+
+
+async def _ask_alone(
+    lone: CompiledFetch, context: RequestContext, variables: JSONObject
+) -> Any:
+    """Return the answer of the only fetch, or how it failed, until the deadline."""
+    limit = TimeLimit(context.deadline.remaining() + _GRACE)
+    try:
+        with limit:
+            return await lone.prepared.run(context, variables, ())
+    except TimeoutError as error:
+        return _late(lone) if limit.is_over else error
+    except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
+        return error
+
+
+def _is_plain(answer: Any) -> bool:
+    """Tell whether there is nothing to an answer but its data."""
+    return (
+        answer.__class__ is FetchResult
+        and answer.data.__class__ is dict
+        and answer.is_vouched
+        and not (answer.errors or answer.headers)
+    )
+
+
+def _late(compiled: CompiledFetch) -> DeadlineExceededError:
+    message = f'subgraph "{compiled.subgraph}" did not answer in time'
+    return DeadlineExceededError(message)
+
+
+def _observe(
+    compiled: CompiledFetch,
+    context: RequestContext,
+    began: float,
+    code: str | None,
+    entities: int = 0,
+) -> None:
+    seconds = perf_counter() - began
+    event = FetchFinished(compiled.subgraph, seconds, entities, code)
+    context.observer.observe(event)
 
 
 class _Run:
@@ -150,9 +203,9 @@ class _Run:
             self._is_sound = False
             for index, began in sorted(self._running.items()):
                 late = self._compiled.fetches[index]
-                message = f'subgraph "{late.subgraph}" did not answer in time'
-                self._fail(late, message, DeadlineExceededError.code)
-                self._observe(late, began, 0, DeadlineExceededError.code)
+                error = _late(late)
+                self._fail(late, error.message, error.code)
+                _observe(late, self._context, began, error.code)
 
     async def _run_all(self, ready: list[int]) -> None:
         while len(ready) == 1:
@@ -246,13 +299,23 @@ class _Run:
             if entities is not None and not compiled.fetch.inputs:
                 result = _as_entity(result)
             self._take(compiled, result, entities, part)
-        except (SourceError, DeadlineExceededError) as error:
-            code = error.code
-            self._fail(compiled, error.message, code, part)
         except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
-            code = InternalError.code
-            self._report(compiled, error, part)
-        self._observe(compiled, began, len(representations), code)
+            code = self._note(compiled, error, part)
+        _observe(compiled, self._context, began, code, len(representations))
+
+    def take_answer(
+        self, compiled: CompiledFetch, answer: FetchResult | Exception, began: float
+    ) -> None:
+        """Take the answer of a root fetch, or how it failed."""
+        code: str | None = None
+        if isinstance(answer, Exception):
+            code = self._note(compiled, answer)
+        else:
+            try:
+                self._take(compiled, answer, None)
+            except SourceError as error:
+                code = self._note(compiled, error)
+        _observe(compiled, self._context, began, code)
 
     async def take_event(self, event: FetchResult) -> None:
         """Take a subscription event for the answer of the first fetch."""
@@ -343,6 +406,14 @@ class _Run:
             headers = tuple(pair for index in places for pair in self._headers[index])
         return ExecutionResult(data, errors + found, headers, refused_rows)
 
+    def _note(self, compiled: CompiledFetch, error: Exception, part: int = 0) -> str:
+        """Record why a request failed; return the code that says so."""
+        if isinstance(error, SourceError | DeadlineExceededError):
+            self._fail(compiled, error.message, error.code, part)
+            return error.code
+        self._report(compiled, error, part)
+        return InternalError.code
+
     def _fail(
         self, compiled: CompiledFetch, message: str, code: str, part: int = 0
     ) -> None:
@@ -362,13 +433,6 @@ class _Run:
         context = self._context
         context.observer.observe(InternalFailure(context.request_id, where, error))
         self._fail(compiled, "Internal server error.", InternalError.code, part)
-
-    def _observe(
-        self, compiled: CompiledFetch, began: float, entities: int, code: str | None
-    ) -> None:
-        seconds = perf_counter() - began
-        event = FetchFinished(compiled.subgraph, seconds, entities, code)
-        self._context.observer.observe(event)
 
     def _reset_loaders(self) -> None:
         """Let the next mutation field read anew what this one may have changed."""

@@ -14,7 +14,7 @@ from graphgw.subgraphs.told_ages import ToldRows
 from graphgw.telemetry.events import BatchLoaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 
     from graphgw.context import Loaders, RequestContext
     from graphgw.subgraphs.loaders import Loader
@@ -150,17 +150,21 @@ class LoaderCall:
         """Return the key with its type: in Python 1, 1.0 and True are equal."""
         return item.__class__, item
 
-    async def run(self, items: list[Any], deadline: Deadline) -> list[Any]:
+    def run(
+        self, items: list[Any], deadline: Deadline
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Call the batch function for these keys, with nothing that tells who asks."""
         context, sharing = self._context, self._sharing
         headers = {} if sharing is None else sharing.select(context.headers)
         shared = context.without_principal(
             headers=headers, deadline=deadline, open_loaders=self._open_loaders
         )
-        return await self._call(items, shared)
+        return self._call(items, shared)
 
-    async def _call(self, keys: list[Any], context: RequestContext) -> list[Any]:
-        return await call_loader(
+    def _call(
+        self, keys: list[Any], context: RequestContext
+    ) -> Coroutine[Any, Any, list[Any]]:
+        return call_loader(
             self._loader, keys, context, self._arguments, notes_ages=self._notes_ages
         )
 
