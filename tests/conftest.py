@@ -11,10 +11,15 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from hypothesis import settings
 from support.processes import ROOT, RunningProcess, start_backend, start_process
 
 from backends.protos import calls_pb2, calls_pb2_grpc
 from graphgw.cli.token import ensure_key_pair
+
+# How long an example takes tells of the machine, not of the property.
+settings.register_profile("graphgw", deadline=None)
+settings.load_profile("graphgw")
 
 BACKENDS = ("user", "product", "order", "notification")
 
