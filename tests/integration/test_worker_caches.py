@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -66,22 +70,26 @@ def gateway(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def clients(gateway: RunningGateway):
+    with ExitStack() as stack:
+        yield list(clients_by_worker(gateway, stack).values())
+
+
+def clients_by_worker(
+    gateway: RunningGateway, stack: ExitStack
+) -> dict[int, httpx.Client]:
     """Return a client for each worker, on a connection that it has accepted."""
     found: dict[int, httpx.Client] = {}
-    spare = []
-    for _ in range(200):
-        client = httpx.Client(base_url=gateway.url)
-        pid = ask(client, "{ worker }")["worker"]
-        if found.setdefault(pid, client) is not client:
-            spare.append(client)
-        if len(found) == WORKERS:
-            break
-    assert len(found) == WORKERS
-    yield list(found.values())
-    for client in [*found.values(), *spare]:
-        client.close()
+    ends = time.monotonic() + 30
+    while len(found) < WORKERS:
+        assert time.monotonic() < ends, "some worker accepts nothing"
+        client = httpx.Client(base_url=gateway.url, timeout=20)
+        stack.callback(client.close)
+        if found.setdefault(ask(client, "{ worker }")["worker"], client) is not client:
+            client.close()
+            time.sleep(0.01)
+    return found
 
 
 def ask(client: httpx.Client, query: str) -> dict:
@@ -133,3 +141,19 @@ def test_many_changes_reach_every_worker(clients):
         for client in clients:
             assert calls(client, "many") == round_
         ask(clients[round_ % WORKERS], 'mutation { change(of: "many") }')
+
+
+def test_who_replaces_a_dead_worker_tells_and_hears(gateway: RunningGateway):
+    with ExitStack() as stack:
+        victim, *old = clients_by_worker(gateway, stack)
+        os.kill(victim, signal.SIGKILL)
+
+    with ExitStack() as stack:
+        found = clients_by_worker(gateway, stack)
+        assert victim not in found
+        (young,) = set(found) - set(old)
+        for teller in (young, old[0]):
+            of = f"r{young}from{teller}"
+            assert {calls(client, of) for client in found.values()} == {1}
+            ask(found[teller], f'mutation {{ change(of: "{of}") }}')
+            assert {calls(client, of) for client in found.values()} == {2}
