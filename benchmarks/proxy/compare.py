@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import statistics
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.processes import Backends, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["main"]
 
@@ -37,17 +38,29 @@ _TARGETS: Final = {
         *("--config", str(_HERE / "graphgw.yaml")),
     ),
 }
-_REQUESTS: Final = {
-    "get": b"GET /users?ids=u1,u2,u3 HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n"
-    b"user-agent: bench\r\n\r\n",
-}
+_REST: Final = b"HTTP/1.1\r\nhost: bench\r\naccept: */*\r\nuser-agent: bench\r\n\r\n"
+
+
+def _send_same() -> Iterator[bytes]:
+    return itertools.repeat(b"GET /users?ids=u1,u2,u3 " + _REST)
+
+
+def _send_other() -> Iterator[bytes]:
+    """Yield requests of which no two are the same."""
+    return (
+        b"GET /users?ids=u1,u2,u3&n=%d " % number + _REST
+        for number in itertools.count(time.time_ns())
+    )
+
+
+_REQUESTS: Final = {"same": _send_same, "other": _send_other}
 
 
 class _Client(asyncio.Protocol):
     """Sends the next request when the answer to the last one is whole."""
 
-    def __init__(self, request: bytes, end: float) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], end: float) -> None:
+        self._requests = requests
         self._end = end
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -56,7 +69,7 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -69,19 +82,21 @@ class _Client(asyncio.Protocol):
             return
         self.count += 1
         if time.perf_counter() < self._end:
-            transport.write(self._request)
+            transport.write(next(self._requests))
         else:
             transport.close()
             self.finished.set_result(None)
 
 
-async def _load(port: int, request: bytes, connections: int, seconds: float) -> int:
+async def _load(
+    port: int, requests: Iterator[bytes], connections: int, seconds: float
+) -> int:
     loop = asyncio.get_running_loop()
     end = time.perf_counter() + seconds
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(
-            lambda: _Client(request, end), "127.0.0.1", port
+            lambda: _Client(requests, end), "127.0.0.1", port
         )
         clients.append(client)
     await asyncio.gather(*(client.finished for client in clients))
@@ -95,7 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args(arguments)
-    found: dict[str, list[float]] = {name: [] for name in _TARGETS}
+    found: dict[tuple[str, str], list[float]] = {
+        (kind, name): [] for kind in _REQUESTS for name in _TARGETS
+    }
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         backends = Backends("local", folder)
@@ -111,17 +128,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             process.wait_until_listening()
         time.sleep(2)
         for number in range(given.rounds + 1):
-            for name, process in running.items():
+            for (kind, name), values in found.items():
+                process = running[name]
                 before = cpu_seconds(process.pid)
+                requests = _REQUESTS[kind]()
                 count = uvloop.run(
-                    _load(
-                        process.port, _REQUESTS["get"], given.connections, given.seconds
-                    )
+                    _load(process.port, requests, given.connections, given.seconds)
                 )
                 used = (cpu_seconds(process.pid) - before) * 1e6 / count
                 if number:  # the first warms up
-                    found[name].append(used)
-    base = statistics.median(found["by_hand"])
-    for name, values in found.items():
+                    values.append(used)
+    for (kind, name), values in found.items():
+        base = statistics.median(found[kind, "by_hand"])
         middle = statistics.median(values)
-        print(f"{name:8} {middle:7.1f} us  {middle / base:.2f} x by_hand")
+        print(f"{kind:6} {name:8} {middle:7.1f} us  {middle / base:.2f} x by_hand")

@@ -1,8 +1,8 @@
 """Answers requests from the connection itself, without ASGI in between.
 
 A GraphQL request that is all there, its head as most are, is read, answered and written
-here, and so is a request without a body at a route that came before, byte for byte;
-every other one goes the usual way, through the ASGI application. Both ways share
+here, and so is a request without a body at a route whose headers came before, byte for
+byte; every other one goes the usual way, through the ASGI application. Both ways share
 ``GraphQLHTTP``. What a head comes to is remembered by its bytes: clients send the
 same heads again and again.
 """
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from graphgw.errors import GraphGWError, OverloadedError
 from graphgw.operations.cache import BoundedCache
 from graphgw.server.graphql_http import may_change
+from graphgw.server.known_requests import KnownRequests
 from graphgw.server.protocol import ConnectionLimits, GuardedProtocol
 from graphgw.server.routes import KNOWN
 
@@ -41,7 +42,6 @@ _BODY_BYTES: Final = 64 * 1024
 _HEADS: Final = 2000
 _HEAD_BYTES: Final = 4 * 1024 * 1024
 _BYTES_PER_BYTE: Final = 4
-_REQUEST_BYTES: Final = 1000
 _NEVER: Final = 0
 
 
@@ -90,8 +90,7 @@ class DirectProtocol(GuardedProtocol):
     path: ClassVar[bytes]
     heads: ClassVar[BoundedCache[bytes, tuple[RequestHead, int]]]
     max_body_bytes: ClassVar[int]
-    routes: ClassVar[RoutesFront | None]
-    requests: ClassVar[BoundedCache[bytes, KnownRequest]]
+    known: ClassVar[KnownRequests | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -132,18 +131,18 @@ class DirectProtocol(GuardedProtocol):
 
     def _read_other(self, data: bytes, end: int) -> None:
         """Answer a request at a route that is known; else feed the parser."""
-        if end == len(data) and self.routes is not None:
-            known = self.requests.get(data)
-            if known is not None and self.routes.is_current(known):
-                self._start_routed(known)
-                return
-            heads = self._heads
-            super().data_received(data)
-            if self._heads == heads + 1:
-                self._remember_request(data)
-        else:
+        if end != len(data) or self.known is None:
             super().data_received(data)
             self._remember_head(data, end)
+            return
+        known = self.known.find(data, self.scheme or "http", self.client)
+        if known is not None:
+            self._start_routed(known)
+            return
+        heads = self._heads
+        super().data_received(data)
+        if self._heads == heads + 1:
+            self._remember_request(data)
 
     def _is_between(self) -> bool:
         """Tell whether the next byte begins a request that waits for no other."""
@@ -169,7 +168,7 @@ class DirectProtocol(GuardedProtocol):
         """Remember a chunk that the parser found to be one request without a body."""
         cycle = self._running()
         if (
-            self.routes is None
+            self.known is None
             or not isinstance(cycle, RequestResponseCycle)
             or cycle.more_body
             or not cycle.keep_alive
@@ -181,11 +180,9 @@ class DirectProtocol(GuardedProtocol):
         ):
             return
         scope = cast("dict[str, Any]", cycle.scope)
-        known = self.routes.read(scope)
-        if known is not None and not known.head.has_body:
+        known = self.known.learn(data, scope)
+        if known is not None:
             scope["extensions"][KNOWN] = known
-            size = _BYTES_PER_BYTE * len(data) + _REQUEST_BYTES
-            self.requests.put(data, known, size)
 
     def _direct(self) -> _Cycle | None:
         """Return the last request, if it is answered here and is not yet."""
@@ -263,7 +260,7 @@ class DirectProtocol(GuardedProtocol):
         peer = self._peer
         if known.head.peer != peer:
             known = replace(known, head=replace(known.head, peer=peer))
-        routes = cast("RoutesFront", self.routes)
+        routes = cast("RoutesFront", self.front.routes)
 
         def answer(_: object, receive: Any, send: Any) -> Awaitable[None]:
             return routes.answer(known, self, receive, send)
@@ -340,6 +337,12 @@ def direct_protocol(
     settings: ServerSettings, front_: GraphQLFront
 ) -> type[DirectProtocol]:
     """Return the protocol class of one server: its limits, and what answers."""
+    routes = front_.routes
+    known_ = (
+        None
+        if routes is None
+        else KnownRequests(routes, front_.is_graph, settings.max_header_bytes)
+    )
 
     class Configured(DirectProtocol):
         limits = ConnectionLimits.of(settings)
@@ -348,7 +351,6 @@ def direct_protocol(
         path = settings.path.encode()
         heads = BoundedCache(max_entries=_HEADS, max_bytes=_HEAD_BYTES)
         max_body_bytes = settings.max_body_bytes
-        routes = front_.routes
-        requests = BoundedCache(max_entries=_HEADS, max_bytes=_HEAD_BYTES)
+        known = known_
 
     return Configured

@@ -67,6 +67,10 @@ class GraphQLFront:
         """Say from now on that the gateway is not ready; answers go on."""
         self.is_stopping = True
 
+    def is_graph(self, path: str) -> bool:
+        """Tell whether the graph, or a variant of it, is at a path."""
+        return path == self._path or self.http.variant_path(path) is not None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] != "http":

@@ -117,12 +117,12 @@ class RoutesFront:
 
     # What our own server asks without ASGI
 
-    def read(self, scope: Scope) -> KnownRequest | None:
+    def read(self, scope: Scope, headers: Headers) -> KnownRequest | None:
         """Return what an HTTP request comes to, if a route answers it."""
         if not self._may_route(scope):
             return None
         try:
-            found = self._read(scope, read_headers(scope["headers"]))
+            found = self._read(scope, headers)
         except BadRequestError:
             return None
         if not isinstance(found, KnownRequest) or self._is_preflight(found):

@@ -635,6 +635,61 @@ def test_a_request_that_was_seen_before_streams_its_answer(url: str):
     assert len(known(url, request)) > 4 * MIB
 
 
+def test_headers_that_were_seen_before_go_with_any_request_line(
+    url: str, backend: StreamingBackend
+):
+    rest = b" HTTP/1.1\r\nhost: a\r\nx-lines: 1\r\n\r\n"
+    lines = [
+        b"GET /echo/first",
+        b"GET /echo/second?b=%20&c=/?",
+        b"DELETE /echo/third",
+        b"GET /stream/a/echo",
+        b"GET /echo/%6c?",
+    ]
+    seen = len(backend.requests)
+
+    answers = [known(url, line + rest) for line in lines]
+
+    assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+    asked = [f"{found.method} {found.target}" for found in backend.requests[seen:]]
+    assert asked == [
+        name
+        for name in (
+            "GET /echo/first",
+            "GET /echo/second?b=%20&c=/?",
+            "DELETE /echo/third",
+            "GET /a/echo",
+            "GET /echo/l",
+        )
+        for _ in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET /echo/a b HTTP/1.1",
+        b"GET /echo/\x01 HTTP/1.1",
+        b"GET /echo/../known HTTP/1.1",
+        b"GET /echo//x HTTP/1.1",
+        b"GET /echo/x HTTP/1.2",
+        b"GOT /echo/x HTTP/1.1",
+        b"GET /echo/x HTTP/1.1 ",
+    ],
+)
+def test_headers_that_were_seen_before_make_no_line_right(
+    url: str, backend: StreamingBackend, line: bytes
+):
+    rest = b"\r\nhost: a\r\nx-wrong-lines: 1\r\n\r\n"
+    known(url, b"GET /echo/right HTTP/1.1" + rest)
+    seen = len(backend.requests)
+
+    answer = raw(url, line + rest, seconds=0.5)
+
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert len(backend.requests) == seen
+
+
 def test_who_sends_what_another_sent_before_is_told_apart(
     url: str, backend: StreamingBackend
 ):

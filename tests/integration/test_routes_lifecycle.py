@@ -78,6 +78,23 @@ def test_a_reload_brings_routes_and_takes_them(
         assert client.get("/b/x").headers["x-reloaded"] == "yes"
 
 
+def test_a_route_for_all_paths_takes_none_of_the_graphs(
+    tmp_path: Path, backend: StreamingBackend
+):
+    config = write(tmp_path, backend, {"all": route("/*")})
+    page = {"accept": "text/html"}
+    with running_gateway(config) as (_, url), httpx.Client(base_url=url) as client:
+        for _ in range(3):
+            assert client.get("/x", headers=page).json()["target"] == "/x"
+            assert "GraphiQL" in client.get("/graphql", headers=page).text
+            assert client.get("/health", headers=page).json()["status"] == "ready"
+            assert client.get("/graphql?query={__typename}").json() == {
+                "data": {"__typename": "Query"}
+            }
+
+    assert {request.target for request in backend.requests} == {"/x"}
+
+
 def test_a_wrong_reload_changes_no_route(tmp_path: Path, backend: StreamingBackend):
     config = write(tmp_path, backend, {"one": route("/one/*")})
     with running_gateway(config) as (process, url):
