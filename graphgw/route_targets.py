@@ -22,6 +22,7 @@ from graphgw.routes.changes import Changes
 from graphgw.routes.headers import ForwardRules
 from graphgw.routes.layers import ChangeLayers
 from graphgw.routes.match import RouteTable, place_of
+from graphgw.transcoding.open_route import open_grpc_route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -182,10 +183,16 @@ def read_endpoints(
     return endpoints
 
 
+async def _open_grpc(route: RouteSettings, parts: RouteParts) -> RouteHandler:
+    name = "" if route.grpc is None else route.grpc.service
+    return await open_grpc_route(route, parts.resources.connections.grpc(name))
+
+
 _OPENERS: Final[
     dict[str, Callable[[RouteSettings, RouteParts], Awaitable[RouteHandler]]]
 ] = {
     "service": _open_service,
+    "grpc": _open_grpc,
     "operation": _open_operation,
 }
 """How each kind of target is opened; it may raise ``ConfigurationError``."""

@@ -32,11 +32,14 @@ ROOT = FOLDER.parent.parent
 def generate(output: Path) -> None:
     """Write the generated modules of every ``.proto`` file below ``output``.
 
+    Beside them lies ``shop.binpb``, which describes all of them to programs.
+
     ``protoc`` names modules by their path from the root it is given, so the checkout
     is the root: the modules then import each other as ``backends.protos.NAME_pb2``.
     """
     protos = [str(path.relative_to(ROOT)) for path in sorted(FOLDER.glob("*.proto"))]
-    descriptors = output / "descriptors.binpb"
+    descriptors = output / FOLDER.relative_to(ROOT) / "shop.binpb"
+    descriptors.parent.mkdir(parents=True, exist_ok=True)
     code = protoc.main(
         [
             "protoc",
@@ -46,14 +49,16 @@ def generate(output: Path) -> None:
             f"--pyi_out={output}",
             f"--grpc_python_out={output}",
             f"--descriptor_set_out={descriptors}",
+            "--include_imports",
             *protos,
         ]
     )
     if code:
         raise SystemExit(code)
     described = FileDescriptorSet.FromString(descriptors.read_bytes())
-    descriptors.unlink()
     for file in described.file:
+        if file.name not in protos:
+            continue
         stub = output / file.name.replace(".proto", "_pb2_grpc.pyi")
         stub.write_text(print_grpc_stub(file))
 

@@ -39,6 +39,14 @@ def shape_route(name: str, value: Any, folder: Path) -> Any:
             operation["file"] = str(folder / operation["file"])
         for key in ("variables", "statuses"):
             _list_pairs(operation, key)
+    grpc = route.get("grpc")
+    if isinstance(grpc, dict):
+        route["grpc"] = grpc = dict(grpc)
+        if isinstance(grpc.get("descriptors"), str):
+            grpc["descriptors"] = str(folder / grpc["descriptors"])
+        if isinstance(grpc.get("interface"), str):
+            grpc["interface"] = [grpc["interface"]]
+        _list_pairs(grpc, "fields")
     return shape_sides(route)
 
 

@@ -11,12 +11,36 @@ __all__ = ["GRPCTarget", "OperationTarget"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GRPCTarget:
-    """A gRPC service, or one method of it, that JSON is translated for."""
+    """A gRPC service, or one method of it, that JSON is translated for.
+
+    With ``method`` the route is that call. Without it, what ``google.api.http``
+    annotations say of the services in ``interface`` is below the route's path.
+    """
 
     service: str
     """The name of the configured gRPC service."""
     method: str | None = None
     """``package.Service/Method``."""
+    interface: tuple[str, ...] = ()
+    """Full names of the annotated services, where no method is named."""
+    descriptors: Path | None = None
+    """What ``protoc --include_imports --descriptor_set_out`` wrote; without it the
+    service is asked, by reflection."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Fields of the request message, and where each comes from: ``path.id``,
+    ``query.first``, ``header.x-locale`` or ``claim.sub``. Other parameters of path and
+    query are taken by the names of the fields."""
+    body: str | None = None
+    """The field that the body is, or ``*`` for the whole message, which is the default
+    where requests have a body."""
+    response_body: str | None = None
+    """The field of the answer that is sent, instead of all of it."""
+    emit_defaults: bool = True
+    """Whether fields that are not set are written with their defaults."""
+    use_proto_names: bool = False
+    """Whether fields are called as in the file, instead of ``lowerCamelCase``."""
+    shows_details: bool = False
+    """Whether clients are told a service's own words where a call is their fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,7 @@ class GRPCService:
         *,
         is_idempotent: bool = False,
         timeout: float | None = None,
+        metadata: Metadata = (),
     ) -> Coroutine[Any, Any, T]:
         """Call a method that answers once; to be awaited.
 
@@ -98,6 +99,7 @@ class GRPCService:
                 request id and forwarded headers.
             is_idempotent: Whether a second attempt does no harm.
             timeout: Seconds for this call, if fewer than the service's.
+            metadata: What is sent beside what the service's settings say.
 
         Raises:
             SourceError: The call failed; ``grpc_code`` and ``detail`` tell why.
@@ -105,7 +107,7 @@ class GRPCService:
         seconds = self.settings.timeout
         if timeout is not None and timeout < seconds:
             seconds = timeout
-        metadata = self._build_metadata(context)
+        metadata = self._build_metadata(context) + metadata
         caller = self._caller or self._open_caller()
         return caller.call(
             GRPCCall(
@@ -129,6 +131,7 @@ class GRPCService:
         context: RequestContext,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - sent on, as grpc-timeout
+        metadata: Metadata = (),
     ) -> AsyncIterator[T]:
         """Yield the messages of a method that answers many times.
 
@@ -146,7 +149,8 @@ class GRPCService:
                 source=self.settings.name,
             )
         status = "CANCELLED"
-        metadata, own = self._build_metadata(context), self._identify(context)
+        metadata = self._build_metadata(context) + metadata
+        own = self._identify(context)
         messages = self._open_streams().stream(
             GRPCRequest(path, request, metadata, own), timeout
         )

@@ -1,0 +1,1 @@
+"""JSON over HTTP for gRPC services: requests become messages, messages answers."""

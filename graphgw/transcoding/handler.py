@@ -1,0 +1,217 @@
+"""Answer requests at a route with calls of a gRPC service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from graphgw.errors import BadRequestError, OverloadedError, SourceError
+from graphgw.routes.match import NotAllowed, RouteTable
+from graphgw.routes.problem import PROBLEM_TYPE
+from graphgw.transcoding.answer import (
+    Printer,
+    choose_stream_type,
+    stream_answer,
+)
+from graphgw.transcoding.failures import describe_failure
+from graphgw.transcoding.openapi import describe_bindings
+from graphgw.transcoding.request import build_message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from google.protobuf.message import Message
+
+    from graphgw.context import RequestContext
+    from graphgw.routes.description import RouteDescription
+    from graphgw.routes.exchange import Exchange
+    from graphgw.routes.match import Match, Place
+    from graphgw.routes.settings import RouteSettings
+    from graphgw.routes.targets import GRPCTarget
+    from graphgw.sources.grpc_service import GRPCService
+    from graphgw.transcoding.descriptors import Descriptors
+    from graphgw.transcoding.http_rules import Binding
+
+__all__ = ["Transcoding", "TranscodingHandler"]
+
+_JSON: Final = (b"content-type", b"application/json")
+_SAFE: Final = frozenset(("GET", "HEAD"))
+_IDEMPOTENT_LEVELS: Final = frozenset((1, 2))  # NO_SIDE_EFFECTS, IDEMPOTENT
+_FIRST_SECONDS: Final = 1.0
+"""How long a stream's first message is waited for before its head is sent."""
+
+
+class Transcoding:
+    """The calls of one route: what is called how, once it is known.
+
+    Args:
+        descriptors: Of the messages.
+        places: The bindings with what they match.
+    """
+
+    __slots__ = ("bindings", "descriptors", "table")
+
+    def __init__(
+        self, descriptors: Descriptors, places: list[tuple[Place, Binding]]
+    ) -> None:
+        self.descriptors = descriptors
+        self.bindings = [binding for _, binding in places]
+        self.table: RouteTable[Binding] = RouteTable(places)
+
+
+class TranscodingHandler:
+    """Makes a call of each request, and an answer of what comes.
+
+    Args:
+        route: Its settings.
+        target: Those of its gRPC service.
+        service: Is called.
+        known: The calls, if they are known already.
+        learn: Asks the service for them; for services that were not there at the
+            start.
+    """
+
+    __slots__ = ("_known", "_learn", "_learning", "_route", "_service", "_target")
+
+    def __init__(
+        self,
+        route: RouteSettings,
+        target: GRPCTarget,
+        service: GRPCService,
+        known: Transcoding | None,
+        learn: Callable[[RequestContext], Awaitable[Transcoding]] | None = None,
+    ) -> None:
+        self._route = route
+        self._target = target
+        self._service = service
+        self._known = known
+        self._learn = learn
+        self._learning = asyncio.Lock()
+
+    def describe(self) -> RouteDescription:
+        """Return what it answers, for the OpenAPI document."""
+        bindings = [] if self._known is None else self._known.bindings
+        return describe_bindings(self._route, self._target, bindings)
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer a request.
+
+        Raises:
+            GraphGWError: The request cannot be read, or the service cannot be asked.
+        """
+        known = self._known or await self._find_out(exchange.context)
+        found = self._match(known, exchange)
+        binding = found.route
+        parameters = {**exchange.parameters, **found.parameters}
+        message = await build_message(binding, parameters, exchange, known.descriptors)
+        printer = Printer(self._target, known.descriptors.pool, binding.response_body)
+        try:
+            if binding.method.server_streaming:
+                await self._stream(exchange, binding, message, known, printer)
+            else:
+                await self._call(exchange, binding, message, known, printer)
+        except SourceError as error:
+            problem = describe_failure(
+                error, exchange.request_id, shows_details=self._target.shows_details
+            )
+            kind = (b"content-type", PROBLEM_TYPE.encode())
+            headers = (kind, (b"cache-control", b"no-store"), *problem.headers)
+            await exchange.respond(problem.status, headers, problem.encode())
+
+    async def _find_out(self, context: RequestContext) -> Transcoding:
+        if self._learn is None:
+            raise OverloadedError("this route is not ready")
+        async with self._learning:
+            if self._known is None:
+                self._known = await self._learn(context)
+        return self._known
+
+    def _match(self, known: Transcoding, exchange: Exchange) -> Match[Binding]:
+        found = known.table.find("", exchange.path, exchange.method)
+        if found is None:
+            raise BadRequestError("there is nothing here", status=404)
+        if isinstance(found, NotAllowed):
+            message = f"{exchange.method} is not supported here"
+            raise BadRequestError(message, status=405)
+        return found
+
+    async def _call(
+        self,
+        exchange: Exchange,
+        binding: Binding,
+        message: Message,
+        known: Transcoding,
+        printer: Printer,
+    ) -> None:
+        answer = await self._service.unary(
+            binding.call_path,
+            message.SerializeToString(),
+            _parser(binding, known),
+            exchange.context,
+            is_idempotent=_is_idempotent(binding, exchange.method),
+            timeout=exchange.route.timeouts.first_byte,
+            metadata=_metadata(exchange),
+        )
+        await exchange.respond(200, (_JSON,), printer.print(answer))
+
+    async def _stream(
+        self,
+        exchange: Exchange,
+        binding: Binding,
+        message: Message,
+        known: Transcoding,
+        printer: Printer,
+    ) -> None:
+        messages = cast(
+            "AsyncGenerator[Message, None]",
+            self._service.stream(
+                binding.call_path,
+                message.SerializeToString(),
+                _parser(binding, known),
+                exchange.context,
+                timeout=exchange.route.timeouts.total,
+                metadata=_metadata(exchange),
+            ),
+        )
+        first = asyncio.ensure_future(anext(messages))
+        try:
+            await asyncio.wait((first,), timeout=_FIRST_SECONDS)
+            if first.done() and isinstance(first.exception(), SourceError):
+                first.result()  # nothing was sent yet: it can still have a status
+        except BaseException:
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await messages.aclose()
+            raise
+        exchange.may_keep = False
+        media_type = choose_stream_type(exchange.headers.get("accept"))
+        headers = (
+            (b"content-type", media_type.encode()),
+            (b"cache-control", b"no-store"),
+        )
+        chunks = stream_answer(
+            messages, first, media_type, printer, exchange, self._target
+        )
+        await exchange.stream(200, headers, chunks)
+
+
+def _parser(binding: Binding, known: Transcoding) -> Callable[[bytes], Message]:
+    kind: Any = known.descriptors.message_class(binding.method.output_type)
+    parse: Callable[[bytes], Message] = kind.FromString
+    return parse
+
+
+def _is_idempotent(binding: Binding, http_method: str) -> bool:
+    level = binding.method.GetOptions().idempotency_level
+    return http_method in _SAFE or level in _IDEMPOTENT_LEVELS
+
+
+def _metadata(exchange: Exchange) -> tuple[tuple[str, str], ...]:
+    """Return what the route sets of headers, as metadata."""
+    if exchange.is_unchanged:
+        return ()
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in exchange.outgoing([])
+        if not name.endswith(b"-bin")
+    )
