@@ -203,7 +203,7 @@ class ServiceHandler:
         headers = forward_answer(
             answer.headers, answer.status, set_cookie=self._rules.set_cookie
         )
-        if any(name == b"set-cookie" for name, _ in answer.headers):
+        if b"set-cookie" in dict(answer.headers):
             exchange.may_keep = False
         whole = None if exchange.method == "HEAD" else answer.take_whole()
         if whole is not None:
