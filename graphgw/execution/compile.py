@@ -123,7 +123,7 @@ def compile_plan(
     rows = arrange_rows(plan, row_rules)
     plan = rows.plan
     keys = answer_keys(operation.selections)
-    rules = build_merge_rules(plan, supergraph)
+    rules = build_merge_rules(plan, supergraph, changes_rows=bool(row_rules))
     places = {fetch.id: index for index, fetch in enumerate(plan.fetches)}
     late = frozenset(_late_paths(plan))
     shape = build_shape(operation, supergraph, refused=refused, late=late)

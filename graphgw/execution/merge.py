@@ -7,15 +7,17 @@ fetches finish in.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from graphgw.execution.fetch_keys import composite_paths
+from graphgw.execution.own import build_copier, copy_all
 from graphgw.execution.shape import TYPENAME_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from graphgw.execution.own import Copier
     from graphgw.federation.supergraph import Supergraph
     from graphgw.planning.plan import PathStep, QueryPlan, Rename
     from graphgw.types import JSON, JSONObject
@@ -36,10 +38,20 @@ class MergeRule:
     is_deep: bool = False
     drops_typename: bool = False
     renames: tuple[Rename, ...] = ()
+    own: Copier = field(default=copy_all, repr=False, compare=False)
+    """Gives a request objects of its own wherever it is going to change them."""
 
 
-def build_merge_rules(plan: QueryPlan, supergraph: Supergraph) -> tuple[MergeRule, ...]:
-    """Return one rule per fetch of the plan."""
+def build_merge_rules(
+    plan: QueryPlan, supergraph: Supergraph, *, changes_rows: bool = False
+) -> tuple[MergeRule, ...]:
+    """Return one rule per fetch of the plan.
+
+    Args:
+        plan: The fetches.
+        supergraph: What the plan was made from.
+        changes_rows: Whether something else than fetches changes the tree.
+    """
     written = [composite_paths(fetch) for fetch in plan.fetches]
     has_contexts = any(fetch.contexts for fetch in plan.fetches)
     rules = []
@@ -52,7 +64,14 @@ def build_merge_rules(plan: QueryPlan, supergraph: Supergraph) -> tuple[MergeRul
             for entity in fetch.inputs
         )
         rules.append(MergeRule(is_deep, drops, fetch.renames))
-    return tuple(rules)
+    if changes_rows or any(rule.is_deep for rule in rules):
+        return tuple(rules)
+    return tuple(
+        rule
+        if rule.drops_typename or rule.renames
+        else replace(rule, own=build_copier(plan, fetch))
+        for rule, fetch in zip(rules, plan.fetches, strict=True)
+    )
 
 
 def merge_entities(

@@ -343,6 +343,8 @@ class _Run:
         if data is None or not result.is_vouched:
             self._is_sound = False
         if data is not None:
+            if result.is_shared:
+                data = compiled.merge.own(data)
             self._merge(compiled, data, entities)
         self._highest = max(self._highest, compiled.index)
         if result.headers:

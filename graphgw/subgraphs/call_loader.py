@@ -146,9 +146,9 @@ class LoaderCall:
         """The most keys for one call."""
         return self._loader.max_batch
 
-    def identify(self, item: Any) -> Hashable:
-        """Return the key with its type: in Python 1, 1.0 and True are equal."""
-        return item.__class__, item
+    def identify_all(self, items: list[Any]) -> list[Hashable]:
+        """Return the keys with their types: in Python 1, 1.0 and True are equal."""
+        return list(zip(map(type, items), items, strict=True))
 
     def run(
         self, items: list[Any], deadline: Deadline

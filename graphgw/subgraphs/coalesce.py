@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from graphgw.errors import (
     GraphGWError,
@@ -17,7 +17,7 @@ from graphgw.errors import (
 from graphgw.sources.sharers import Sharers, copy_error
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
 
     from graphgw.sources.sharers import Seat
     from graphgw.types import Deadline
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Coalescer", "SharedCall", "is_about_content"]
 
 T = TypeVar("T")
+_Brought: TypeAlias = "tuple[list[Any], list[Hashable]]"
+"""The items of one request, and what identifies each."""
 
 _CONTENT_STATUSES: Final = frozenset(range(400, 500)) - {401, 403, 407, 408, 425, 429}
 _CONTENT_CODES: Final = frozenset(
@@ -51,8 +53,8 @@ class SharedCall(Protocol[T]):
         """The most distinct items for one joint call."""
         ...
 
-    def identify(self, item: Any) -> Hashable:
-        """Return what is equal for equal items only."""
+    def identify_all(self, items: list[Any]) -> list[Hashable]:
+        """Return for each item what is equal for equal items only."""
         ...
 
     async def run(self, items: list[Any], deadline: Deadline) -> T:
@@ -108,10 +110,11 @@ class Coalescer:
         if isinstance(boarding, _First):
             boarding = self._depart(key, boarding)
         flight: _Flight[T] = boarding
-        if not flight.has_room(items):
+        identities = call.identify_all(items)
+        if not flight.has_room(identities):
             flight = _Flight(self.boarding, key, call, deadline)
             flight.start()
-        return await flight.wait(flight.board(items, deadline))
+        return await flight.wait(flight.board(items, identities, deadline))
 
     async def _be_first(self, key: Hashable, first: _First[T]) -> T:
         """Wait until the loop comes around; make the call where nobody else came."""
@@ -134,7 +137,8 @@ class Coalescer:
         """Make a flight for the one who was alone so far, and for those who come."""
         flight = first.flight = _Flight(self.boarding, key, first.call, first.deadline)
         flight.start()
-        first.seat = flight.board(first.items, first.deadline)
+        identities = first.call.identify_all(first.items)
+        first.seat = flight.board(first.items, identities, first.deadline)
         return flight
 
 
@@ -156,7 +160,7 @@ class _First(Generic[T]):
 class _Flight(Sharers[T]):
     """Requests that leave together, and what each brought."""
 
-    __slots__ = ("_boarding", "_call", "_key", "_known", "_parts", "items")
+    __slots__ = ("_boarding", "_call", "_key", "_known", "_parts", "brought")
 
     def __init__(
         self,
@@ -166,11 +170,11 @@ class _Flight(Sharers[T]):
         deadline: Deadline,
     ) -> None:
         super().__init__(deadline)
-        self.items: dict[Seat[T], list[Any]] = {}
+        self.brought: dict[Seat[T], _Brought] = {}
         self._boarding = boarding
         self._key = key
         self._call = call
-        self._known: set[Hashable] | None = None
+        self._known: set[Hashable] = set()
         self._parts: list[tuple[asyncio.Task[None], list[Seat[T]]]] = []
 
     def start(self) -> None:
@@ -178,24 +182,20 @@ class _Flight(Sharers[T]):
         self._boarding[self._key] = self
         self.task = asyncio.get_running_loop().create_task(self.fly())
 
-    def board(self, items: list[Any], deadline: Deadline) -> Seat[T]:
+    def board(
+        self, items: list[Any], identities: list[Hashable], deadline: Deadline
+    ) -> Seat[T]:
         """Take a seat for these items."""
         seat = self.join(deadline)
-        self.items[seat] = items
+        self.brought[seat] = (items, identities)
+        self._known.update(identities)
         return seat
 
-    def has_room(self, items: list[Any]) -> bool:
-        """Tell whether these fit in with the others; if so, count them."""
-        identify = self._call.identify
-        if self._known is None:
-            self._known = {
-                identify(item) for brought in self.items.values() for item in brought
-            }
-        known = self._known | {identify(item) for item in items}
-        if len(known) > self._call.max_items:
-            return False
-        self._known = known
-        return True
+    def has_room(self, identities: list[Hashable]) -> bool:
+        """Tell whether these items fit in with those of the others."""
+        known = self._known
+        new = set(identities).difference(known)
+        return len(known) + len(new) <= self._call.max_items
 
     def close(self) -> None:
         """Let those who come later have a flight of their own."""
@@ -217,7 +217,7 @@ class _Flight(Sharers[T]):
         """Make the call for all who came, and give each its part."""
         self.close()
         try:
-            await self._serve(list(self.items))
+            await self._serve(list(self.brought))
         finally:
             if self.waiting:
                 name = self._call.name
@@ -246,9 +246,9 @@ class _Flight(Sharers[T]):
     async def _make_call(self, seats: list[Seat[T]]) -> list[T]:
         call, deadline = self._call, self.deadline
         if len(seats) > 1:
-            items, parts = _join(call, [self.items[seat] for seat in seats])
+            items, parts = _join([self.brought[seat] for seat in seats])
             return call.divide(await call.run(items, deadline), parts)
-        return [await _call_alone(call, self.items[seats[0]], deadline)]
+        return [await _call_alone(call, self.brought[seats[0]][0], deadline)]
 
     async def _split(self, seats: list[Seat[T]]) -> None:
         middle = len(seats) // 2
@@ -268,22 +268,15 @@ async def _call_alone(call: SharedCall[T], items: list[Any], deadline: Deadline)
         raise
 
 
-def _join(
-    call: SharedCall[Any], brought: Iterable[list[Any]]
-) -> tuple[list[Any], list[list[int]]]:
+def _join(brought: Sequence[_Brought]) -> tuple[list[Any], list[list[int]]]:
     """Return the distinct items of all, and where in them each one's items are."""
-    indexes: dict[Hashable, int] = {}
-    items: list[Any] = []
-    parts: list[list[int]] = []
-    for own in brought:
-        part = []
-        for item in own:
-            index = indexes.setdefault(call.identify(item), len(items))
-            if index == len(items):
-                items.append(item)
-            part.append(index)
-        parts.append(part)
-    return items, parts
+    distinct: dict[Hashable, Any] = {}
+    own = [identities for _, identities in brought]
+    for items, identities in brought:
+        distinct.update(zip(identities, items, strict=True))
+    places = dict(zip(distinct, range(len(distinct)), strict=True))
+    find = places.__getitem__
+    return list(distinct.values()), [list(map(find, identities)) for identities in own]
 
 
 def is_about_content(error: Exception) -> bool:

@@ -41,8 +41,8 @@ class FetchResult:
 
     ``data`` is the root object, or for an entity fetch a list with one object (or
     ``None``) per representation, in order; ``None`` where nothing came. The objects
-    are fresh: the caller may change them in place. ``headers`` are meant for the
-    client's answer.
+    are fresh, so that the caller may change them in place, unless the result
+    ``is_shared``. ``headers`` are meant for the client's answer.
     """
 
     data: Any
@@ -52,6 +52,8 @@ class FetchResult:
     """What the subgraph says of how long its answer may be kept."""
     is_vouched: bool = field(default=True, repr=False, compare=False)
     """Whether it keeps what a ``vouched_schema`` promises."""
+    is_shared: bool = field(default=False, repr=False, compare=False)
+    """Whether other requests have some of the same objects: nobody may change them."""
 
 
 class PreparedFetch(Protocol):

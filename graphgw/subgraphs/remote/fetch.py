@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from graphgw.errors import SourceError
+from graphgw.federation.selection import TYPENAME, Field
 from graphgw.subgraphs.remote.shared_fetch import SharedFetch
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class RemoteFetch:
         "_document",
         "_head",
         "_kept",
+        "_key",
         "_kind",
         "_representations",
         "_subgraph",
@@ -52,6 +54,7 @@ class RemoteFetch:
         self._subgraph = subgraph
         self._kind = fetch.kind
         self._takes_entities = bool(fetch.inputs)
+        self._key = _find_key(fetch)
         self._document = document
         self._variables = variables
         self._representations = representations
@@ -148,7 +151,7 @@ class RemoteFetch:
         subgraph = self._subgraph
         return subgraph.coalescer.run(
             (self._head, orjson.dumps(sent), headers),
-            SharedFetch(subgraph.name, subgraph.settings.max_batch, send),
+            SharedFetch(subgraph.name, subgraph.settings.max_batch, send, self._key),
             list(representations),
             context.deadline,
         )
@@ -169,6 +172,16 @@ class RemoteFetch:
             deadline=deadline,
             decoder=self.decoder,
         )
+
+
+def _find_key(fetch: Fetch) -> str | None:
+    """Return the one field that tells a fetch's representations apart."""
+    if len(fetch.inputs) != 1:
+        return None
+    found = [f for f in fetch.inputs[0].selections if f != TYPENAME]
+    if len(found) != 1 or not isinstance(found[0], Field) or found[0].selections:
+        return None
+    return found[0].name
 
 
 def _cache_of(context: RequestContext) -> RowCache | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 
     from graphgw.subgraphs.remote.headers import HeaderPairs
-    from graphgw.types import JSON, Deadline
+    from graphgw.types import Deadline
 
 __all__ = ["SharedFetch", "has_credentials"]
 
@@ -30,6 +30,7 @@ _REFUSALS: Final = frozenset(
         "UNAUTHORIZED",
     }
 )
+_STRINGS: Final = frozenset({str})
 
 
 def has_credentials(
@@ -55,23 +56,31 @@ class SharedFetch:
         name: The subgraph's.
         max_items: The most representations for one fetch.
         send: Sends representations and reads the answer.
+        key: What alone differs in the representations, if that is one field.
     """
 
-    __slots__ = ("_send", "max_items", "name")
+    __slots__ = ("_key", "_send", "max_items", "name")
 
     def __init__(
         self,
         name: str,
         max_items: int,
         send: Callable[[list[Any], Deadline], Awaitable[FetchResult]],
+        key: str | None = None,
     ) -> None:
         self.name = name
         self.max_items = max_items
         self._send = send
+        self._key = key
 
-    def identify(self, item: Any) -> Hashable:
-        """Return a representation as text."""
-        return orjson.dumps(item)
+    def identify_all(self, items: list[Any]) -> list[Hashable]:
+        """Return the strings that identify representations, or those as text."""
+        key = self._key
+        if key is not None:
+            values = [item[key] for item in items]
+            if _STRINGS.issuperset(map(type, values)):
+                return values
+        return list(map(orjson.dumps, items))
 
     async def run(self, items: list[Any], deadline: Deadline) -> FetchResult:
         """Send one fetch for all representations."""
@@ -101,10 +110,11 @@ class SharedFetch:
         by_index: dict[str | int, list[FetchError]] = {}
         for error in result.errors:
             by_index.setdefault(error.path[0], []).append(error)
-        given: set[int] = set()
+        find = result.data.__getitem__
+        is_shared = sum(map(len, parts)) > len(result.data)
         return [
             FetchResult(
-                [_give(result.data[index], index, given) for index in part],
+                list(map(find, part)),
                 tuple(
                     FetchError(
                         error.message,
@@ -120,6 +130,7 @@ class SharedFetch:
                 result.headers,
                 result.cache_control,
                 result.is_vouched,
+                is_shared,
             )
             for part in parts
         ]
@@ -129,11 +140,3 @@ class SharedFetch:
             f'subgraph "{self.name}" answered several requests with one error',
             source=self.name,
         )
-
-
-def _give(entity: JSON, index: int, given: set[int]) -> JSON:
-    """Return an entity, a copy from the second time on: it will be changed in place."""
-    if index in given:
-        return orjson.loads(orjson.dumps(entity))
-    given.add(index)
-    return entity

@@ -38,8 +38,8 @@ class Call:
         if is_open:
             self.opened.set()
 
-    def identify(self, item):
-        return item
+    def identify_all(self, items):
+        return items
 
     async def run(self, items, deadline):
         self.calls.append(list(items))

@@ -90,13 +90,27 @@ async def test_requests_share_an_entity_fetch():
     assert service.asked == [["a", "b", "c"]]
 
 
-async def test_each_request_has_objects_of_its_own():
+async def test_a_result_says_whether_others_have_the_same_objects():
     prepared, _ = remote()
 
-    first, second = await asyncio.gather(ask(prepared, "a"), ask(prepared, "a"))
-    first.data[0]["tags"].append("changed")
+    both = await asyncio.gather(ask(prepared, "ab"), ask(prepared, "b"))
+    apart = await asyncio.gather(ask(prepared, "a"), ask(prepared, "b"))
+    alone = await ask(prepared, "a")
 
-    assert second.data == [{"name": "a", "tags": ["a"]}]
+    assert [found.is_shared for found in both] == [True, True]
+    assert [found.is_shared for found in (*apart, alone)] == [False, False, False]
+
+
+async def test_keys_of_several_kinds_are_kept_apart():
+    prepared, service = remote()
+
+    found = await asyncio.gather(
+        ask(prepared, [1, "1"]), ask(prepared, [True, "1"]), ask(prepared, [1])
+    )
+
+    assert [names(result) for result in found] == [[1, "1"], [True, "1"], [1]]
+    assert service.asked[0][:2] == [1, "1"]
+    assert sum(key is True for key in service.asked[0]) == 1
 
 
 async def test_other_variables_and_headers_keep_requests_apart():
