@@ -31,9 +31,9 @@ def test_a_section_can_be_followed_line_by_line(place: Place, section: str):
     outputs = place.run(script).split(MARK)[1:]
 
     for (command, expected), output in zip(found, outputs, strict=True):
-        assert re.fullmatch(pattern(expected), output.strip(), re.DOTALL), (
-            f"{command}\nprinted\n{output}\nnot\n{expected}"
-        )
+        assert re.fullmatch(
+            pattern(place.localize(expected)), output.strip(), re.DOTALL
+        ), f"{command}\nprinted\n{output}\nnot\n{expected}"
 
 
 def test_every_shell_block_has_its_output():

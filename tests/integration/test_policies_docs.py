@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,9 @@ def place(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
     command = folder / ".venv" / "bin" / "graphgw"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m graphgw.cli.main "$@"\n')
     command.chmod(0o755)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     environment = {**shop.environment(), "PYTHONPATH": str(ROOT)}
     process = start_process(
         "gateway",
@@ -52,6 +56,7 @@ def place(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
         ports = {"4000": str(process.port)}
         for number, name in (("4101", "user"), ("4102", "product")):
             ports[number] = str(shop.processes[name].port)
+        ports.update((number, str(find_free_port())) for number in ("4105", "4010"))
         yield Place(folder, ports, environment)
     finally:
         process.stop()
@@ -67,10 +72,16 @@ class Place:
         self._ports = ports
         self._environment = environment
 
+    def localize(self, text: str) -> str:
+        """Return a text with the ports of this place."""
+        for documented, port in self._ports.items():
+            for before in ("127.0.0.1:", "--port "):
+                text = text.replace(f"{before}{documented}", f"{before}{port}")
+        return text
+
     def run(self, script: str) -> str:
         """Run a shell script with the ports of this place."""
-        for documented, port in self._ports.items():
-            script = script.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{port}")
+        script = self.localize(script)
         done = subprocess.run(  # noqa: S603 - the document's own commands
             ("bash", "-c", script),  # noqa: S607 - wherever it is installed
             cwd=self.folder,
@@ -82,6 +93,13 @@ class Place:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def find_free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def pattern(text: str) -> str:
