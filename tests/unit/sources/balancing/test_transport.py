@@ -26,6 +26,7 @@ from graphgw.sources.connections import Connections
 from graphgw.sources.http_service import HTTPService
 from graphgw.sources.http_transport.stream import StreamRequest
 from graphgw.sources.http_transport.transport import HTTPTransport
+from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.settings import RetrySettings, ServiceSettings
 from graphgw.telemetry.events import AddressCalled, AddressChanged
 from graphgw.types import Deadline
@@ -298,6 +299,24 @@ async def test_checks_leave_out_what_is_not_well_before_a_call_fails(
 
     assert counts(backends)[1] == 4
     assert all(item.checks for item in backends)
+
+
+async def test_requests_for_the_services_own_url_are_spread_and_no_others(
+    backends: list[Backend], told: Told, stack: AsyncExitStack
+):
+    service = open_service(stack, told, plain(backends[:2]))
+
+    async def send(origin: str) -> None:
+        request = HTTPRequest(
+            "GET", f"{origin}/graphql", Deadline.after(5), may_share=False
+        )
+        assert (await service.send(request)).status == 200
+
+    for _ in range(4):
+        await send(backends[0].url)
+        await send(backends[2].url)
+
+    assert counts(backends) == [2, 2, 4]
 
 
 async def test_what_streams_is_spread_too_and_ejects(
