@@ -36,6 +36,9 @@ def place(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
     for name in ("examples", "operations"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "graphgw.yaml", folder)
+    descriptors = folder / "backends" / "protos" / "shop.binpb"
+    descriptors.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "backends" / "protos" / "shop.binpb", descriptors)
     (folder / ".venv" / "bin").mkdir(parents=True)
     command = folder / ".venv" / "bin" / "graphgw"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m graphgw.cli.main "$@"\n')
