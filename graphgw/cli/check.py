@@ -6,17 +6,22 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphgw.assemble import compose_settings
 from graphgw.config.json_schema import json_schema
 from graphgw.config.load import load_settings
+from graphgw.errors import ConfigurationError, Problem
 from graphgw.federation.contract import find_unknown_tags
 from graphgw.federation.sunset import read_retirements
 from graphgw.route_targets import read_endpoints
+from graphgw.transcoding.open_route import read_transcoding
 from graphgw.variants import build_contracts
+
+if TYPE_CHECKING:
+    from graphgw.config.settings import Settings
 
 __all__ = ["run"]
 
@@ -40,6 +45,7 @@ def run(
         typer.echo(json.dumps(json_schema(), indent=2))
         return
     settings = load_settings(config)
+    _check_calls(settings)
     for issuer in settings.auth.issuers:
         if issuer.key_file is not None and not issuer.key_file.exists():
             typer.echo(f"hint: {issuer.key_file} is not there; {_MAKES_KEYS}", err=True)
@@ -58,3 +64,20 @@ def run(
                 typer.echo(f"hint: {_NO_TAG.format(variant.name, tag)}", err=True)
         names = [graph.name for graph in composed.supergraph.graphs.values()]
     typer.echo(f"{config} is right: {', '.join(names)}")
+
+
+def _check_calls(settings: Settings) -> None:
+    """Check the routes to gRPC services that have descriptor files.
+
+    Raises:
+        ConfigurationError: Some do not fit; holds all problems.
+    """
+    problems: list[Problem] = []
+    for route in settings.routes:
+        try:
+            if route.grpc is not None:
+                read_transcoding(route, route.grpc)
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)

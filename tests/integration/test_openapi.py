@@ -154,7 +154,7 @@ def test_the_examples_document_is_valid(gateway: RunningGateway):
 
 
 def test_the_example_keeps_to_its_document(gateway: RunningGateway, tmp_path: Path):
-    token = mint("", "--subject", "u7")
+    token = mint("orders:read", "--subject", "u7")
     settings = f"""
 [parameters]
 "path.id" = "u7"
@@ -167,6 +167,7 @@ bearer = "{token}"
         tmp_path,
         settings,
         *("--max-examples", "20"),
+        *("--exclude-path", "/api/me/news"),  # a stream has no end
         *("--exclude-checks", f"{HAS_RULES},{TAKES_MORE}"),
     )
 
