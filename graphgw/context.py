@@ -11,7 +11,14 @@ from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-__all__ = ["UNKNOWN_CLIENT", "ClientInfo", "Loaders", "RequestContext", "Sources"]
+__all__ = [
+    "UNKNOWN_CLIENT",
+    "AnswerParts",
+    "ClientInfo",
+    "Loaders",
+    "RequestContext",
+    "Sources",
+]
 
 
 @record
@@ -68,6 +75,30 @@ class Loaders(Protocol):
         ...
 
 
+class AnswerParts:
+    """What an answer is made of, noted while it is made, where it is to be kept."""
+
+    __slots__ = ("is_known", "is_sound", "max_age", "tags")
+
+    def __init__(self, max_age: float) -> None:
+        self.max_age = max_age
+        """Seconds, from the beginning of the run, until the first part is too old."""
+        self.tags: dict[str, None] = {}
+        self.is_known = True
+        """Whether all of it are rows that any caller gets and that tags can drop."""
+        self.is_sound = True
+        """Whether all of it came as usual, and was not dropped since the beginning."""
+
+    def cap(self, max_age: float | None) -> None:
+        """Take note of a part that gets no older than this; ``None`` for any age."""
+        if max_age is not None and max_age < self.max_age:
+            self.max_age = max_age
+
+    def forbid(self) -> None:
+        """Take note of a part that is not to be kept."""
+        self.max_age = 0.0
+
+
 class RequestContext:
     """One request's principal, headers, deadline, loaders and connections.
 
@@ -76,7 +107,7 @@ class RequestContext:
     ``may_share`` says whether its reads may be those of other requests too; it is
     off from the first mutation on. ``noted_ages`` takes what services say of how long
     their answers may be kept, each a ``cache-control`` and an ``age``, where somebody
-    wants to know.
+    wants to know; so does ``parts`` take what the whole answer is made of.
     """
 
     __slots__ = (
@@ -90,6 +121,7 @@ class RequestContext:
         "may_share",
         "noted_ages",
         "observer",
+        "parts",
         "request_id",
         "stale",
     )
@@ -113,6 +145,7 @@ class RequestContext:
         self.client = client or UNKNOWN_CLIENT
         self.may_share = True
         self.noted_ages: list[tuple[str, str | None]] | None = None
+        self.parts: AnswerParts | None = None
         self.stale: tuple[str, ...] = ()
         self._principal = principal
         self._sources = sources

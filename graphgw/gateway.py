@@ -21,7 +21,7 @@ from graphgw.errors import (
     UnauthenticatedError,
     UnauthorizedError,
 )
-from graphgw.execution.response import GraphQLResponse, refuse
+from graphgw.execution.response import EncodedData, GraphQLResponse, refuse
 from graphgw.operations.operation import GraphQLRequest
 from graphgw.operations.worker import ColdWorker
 from graphgw.pipeline import serve
@@ -391,6 +391,7 @@ class Gateway:
         principal: Principal | None = None,
         allows_mutation: bool = True,
         answers_json: bool = False,
+        takes_bytes: bool = False,
         variant: str | None = None,
     ) -> GraphQLResponse:
         """Authenticate and answer one request; failures become answers.
@@ -402,6 +403,7 @@ class Gateway:
             principal: Who asks; without it, who ``headers`` prove.
             allows_mutation: Whether a mutation may run.
             answers_json: Whether the answer is sent as plain ``application/json``.
+            takes_bytes: Whether the answer's data may be encoded already.
             variant: The variant whose path is asked; ``None`` at the main path,
                 where a header or an API key may choose one.
         """
@@ -432,9 +434,12 @@ class Gateway:
                 context,
                 allows_mutation=allows_mutation,
                 answers_json=answers_json,
+                answers=self._open_resources.answers,
             )
         finally:
             context.drop_loaders()
+        if not takes_bytes and response.data.__class__ is EncodedData:
+            response = replace(response, data=response.plain_data)
         if snapshot.answer_headers:
             marked = response.headers + snapshot.answer_headers
             response = replace(response, headers=marked)
@@ -475,10 +480,12 @@ class Gateway:
         )
         context.deadline = at_route.deadline
         try:
-            response = await serve(snapshot, request, context)
+            answers = self._open_resources.answers
+            response = await serve(snapshot, request, context, answers=answers)
         finally:
             context.drop_loaders()
-        return replace(response, headers=response.headers + snapshot.answer_headers)
+        headers = response.headers + snapshot.answer_headers
+        return replace(response, data=response.plain_data, headers=headers)
 
     def variant_at(self, path: str) -> str:
         """Return the variant at a path; an empty name where there is none any more."""

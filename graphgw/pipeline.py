@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, PersistedQueryNotFoundError
-from graphgw.execution.response import GraphQLResponse, as_plain_json, refuse
+from graphgw.execution.response import (
+    EncodedData,
+    GraphQLResponse,
+    as_plain_json,
+    refuse,
+)
 from graphgw.execution.run import run_plan
 from graphgw.policies.decision import ALLOWED, Outcome
+from graphgw.policies.response_cache_control import cap_max_age
 from graphgw.snapshot import PlanKey
 from graphgw.telemetry.events import (
     InternalFailure,
@@ -19,6 +26,7 @@ from graphgw.telemetry.events import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from graphgw.answers.answer_cache import AnswerCache
     from graphgw.context import RequestContext
     from graphgw.execution.compile import CompiledPlan
     from graphgw.operations.operation import (
@@ -43,6 +51,7 @@ async def serve(
     *,
     allows_mutation: bool = True,
     answers_json: bool = False,
+    answers: AnswerCache | None = None,
 ) -> GraphQLResponse:
     """Answer one query or mutation; every failure becomes an answer.
 
@@ -54,6 +63,7 @@ async def serve(
         context: The request's.
         allows_mutation: Whether a mutation may run.
         answers_json: Whether the answer is sent as plain ``application/json``.
+        answers: Keeps answers from one request to the next.
     """
     began = time.perf_counter()
     operation: Operation | None = None
@@ -69,7 +79,7 @@ async def serve(
         _check_kind(operation, allows_mutation=allows_mutation)
         if operation.kind == "mutation":
             context.may_share = False
-        response = await _answer(snapshot, operation, variables, context)
+        response = await _answer(snapshot, operation, variables, context, answers)
     except GraphGWError as error:
         response = refuse(error)
         if response.status >= 500:  # noqa: PLR2004 - HTTP's own number
@@ -130,6 +140,7 @@ async def _answer(
     operation: Operation,
     variables: JSONObject,
     context: RequestContext,
+    answers: AnswerCache | None,
 ) -> GraphQLResponse:
     if operation.literals:
         variables = {**variables, **operation.literals}
@@ -140,14 +151,16 @@ async def _answer(
         if decision.refusal is not None:
             return _with_headers(refuse(decision.refusal), decision)
     if decision is ALLOWED:  # there is nothing to settle
-        return await _run(snapshot, operation, variables, context, decision)
+        return await _find(snapshot, operation, variables, context, decision, answers)
     outcome = _NO_ANSWER
     try:
-        response = await _run(snapshot, operation, variables, context, decision)
+        response = await _find(
+            snapshot, operation, variables, context, decision, answers
+        )
         outcome = Outcome(
             response.status,
             has_errors=bool(response.errors),
-            data=response.data,
+            data=None if decision.debit is None else response.plain_data,
             is_complete=True,
         )
     finally:
@@ -155,14 +168,50 @@ async def _answer(
     return response
 
 
-async def _run(
+async def _find(
     snapshot: Snapshot,
     operation: Operation,
     variables: JSONObject,
     context: RequestContext,
     decision: Decision,
+    answers: AnswerCache | None,
 ) -> GraphQLResponse:
+    """Return the answer that is kept, or run the operation and keep it."""
     key = _plan_key(snapshot, operation, decision, context)
+    place = None
+    if answers is not None:
+        place = snapshot.name_answer(key, operation, variables, context)
+    if answers is None or place is None or answers.is_hopeless(place.key):
+        return await _run(snapshot, key, operation, variables, context, decision)
+    kept = await answers.find(place, context)
+    if kept is not None:
+        headers = snapshot.cache_headers(
+            operation, has_errors=False, principal=context.principal
+        )
+        return GraphQLResponse(
+            EncodedData(kept.text),
+            headers=decision.headers + cap_max_age(headers, int(kept.max_age)),
+            had_plan=True,
+        )
+    with answers.fill(place, context) as filling:
+        response = await _run(snapshot, key, operation, variables, context, decision)
+        if response.errors or response.extensions or response.data is None:
+            return response
+        if not filling.may_keep():
+            return response
+        data = EncodedData.of(response.data)
+        filling.keep(data.text)
+    return replace(response, data=data)
+
+
+async def _run(
+    snapshot: Snapshot,
+    key: PlanKey,
+    operation: Operation,
+    variables: JSONObject,
+    context: RequestContext,
+    decision: Decision,
+) -> GraphQLResponse:
     compiled = snapshot.find_plan(key)
     had_plan = compiled is not None
     if compiled is None:
@@ -170,6 +219,8 @@ async def _run(
     shown = snapshot.shown_plan(compiled, context.headers)
     if shown is not None and shown.is_dry_run:
         return GraphQLResponse(None, extensions=shown.extensions)
+    if context.parts is not None and compiled.row_rules:
+        context.parts.forbid()
     too_many = snapshot.policies.check_calls(context, compiled)
     if too_many is not None:
         return _with_headers(refuse(too_many), decision)

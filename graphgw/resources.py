@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from graphgw.answers.answer_cache import AnswerCache
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.authenticator import Authenticator
 from graphgw.sources.connections import Connections
@@ -43,6 +44,7 @@ class Resources:
     sharing: LoaderSharing
     store: MemoryStore | RedisStore
     cache: EntityCache | None
+    answers: AnswerCache | None
 
     async def aclose(self, kept: Resources | None = None) -> None:
         """Close all that ``kept`` does not hold too."""
@@ -101,7 +103,14 @@ async def open_resources(
         cache = _choose_cache(settings, store, before)
         opened.pop_all()
     return Resources(
-        settings, services, authenticator, connections, sharing, store, cache
+        settings,
+        services,
+        authenticator,
+        connections,
+        sharing,
+        store,
+        cache,
+        _open_answers(settings, store),
     )
 
 
@@ -150,6 +159,16 @@ def _choose_store(
     else:
         return store
     raise ConfigurationError([Problem(message, where="redis_url", mend=mend)])
+
+
+def _open_answers(
+    settings: Settings, store: MemoryStore | RedisStore
+) -> AnswerCache | None:
+    """Return what keeps answers, where this process hears of every invalidation."""
+    cache = settings.policies.cache
+    if not (cache.is_enabled and cache.answers and isinstance(store, MemoryStore)):
+        return None
+    return AnswerCache(store.objects)
 
 
 def _choose_cache(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from graphgw.answers.place import name_answer
 from graphgw.errors import BadRequestError
 from graphgw.execution.arrange_rows import arrange_rows
 from graphgw.execution.compile import compile_plan
@@ -27,6 +28,8 @@ from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from graphgw.answers.place import AnswerPlace
+    from graphgw.context import RequestContext
     from graphgw.execution.compile import CompiledPlan
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Document, Operation, SelectionPath
@@ -123,6 +126,9 @@ class Snapshot:
     ) -> None:
         self.supergraph = supergraph
         self.subgraphs = subgraphs
+        self._remote = tuple(
+            found for found in subgraphs.values() if isinstance(found, RemoteSubgraph)
+        )
         for graph, subgraph in subgraphs.items():
             if isinstance(subgraph, RemoteSubgraph):
                 subgraph.adopt(supergraph, graph)
@@ -154,6 +160,8 @@ class Snapshot:
         self._open_caches()
 
     def _open_caches(self) -> None:
+        self._name = object()
+        """Names the answers of this snapshot, or of this view of it."""
         self._documents: BoundedCache[tuple[str, str | None], PreparedDocument] = (
             BoundedCache(max_entries=_DOCUMENTS, max_bytes=_DOCUMENT_BYTES)
         )
@@ -268,6 +276,31 @@ class Snapshot:
         if self.variant is None or self.variant.max_age is None:
             return headers
         return cap_max_age(headers, self.variant.max_age)
+
+    def name_answer(
+        self,
+        key: PlanKey,
+        operation: Operation,
+        variables: JSONObject,
+        context: RequestContext,
+    ) -> AnswerPlace | None:
+        """Return where the answer to an operation is kept, ``None`` if nowhere."""
+        if operation.kind != "query" or key.refused:
+            return None
+        control = self.policies.public_control(operation)
+        if control is None or self._shows_plan(context.headers):
+            return None
+        if self.variant is not None and self.variant.max_age is not None:
+            max_age = min(control.max_age, self.variant.max_age)
+            control = replace(control, max_age=max_age)
+        return name_answer(
+            self._name,
+            key,
+            control,
+            variables=variables,
+            context=context,
+            remote=self._remote,
+        )
 
     def find_document(
         self, text: str, operation_name: str | None
@@ -393,12 +426,15 @@ class Snapshot:
 
     def shown_plan(self, compiled: CompiledPlan, headers: Headers) -> ShownPlan | None:
         """Return the plan as a client asked to see it, where that is allowed."""
-        if not self._exposes_plans or _PLAN_HEADER not in headers:
+        if not self._shows_plan(headers):
             return None
         wish = headers[_PLAN_HEADER].lower()
         text = print_plan(compiled.plan, self.supergraph)
         extensions: JSONObject = {"apolloQueryPlan": {"text": text}}
         return ShownPlan(extensions, wish == "dry-run") if wish != "false" else None
+
+    def _shows_plan(self, headers: Headers) -> bool:
+        return self._exposes_plans and _PLAN_HEADER in headers
 
     def plan(
         self,

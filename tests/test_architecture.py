@@ -22,7 +22,7 @@ LAYERS = (
     ("config", "subscriptions"),
     ("openapi",),
     ("endpoints", "proxy", "transcoding"),
-    ("composition", "execution", "routes"),
+    ("answers", "composition", "execution", "routes"),
     ("subgraphs",),
     ("directives", "planning", "policies"),
     ("operations", "sources"),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from benchmarks.cached.hour import HOUR
+from benchmarks.cached.hour import AS_LONG, HOUR
 from graphgw import Subgraph, batched, sourced
 from resolvers import notification as resolve
 
@@ -29,7 +29,7 @@ class Notification:
 class NotificationList:
     """The newest of them."""
 
-    nodes: list[Notification] = sourced("notifications")
+    nodes: list[Notification] = sourced("notifications", directives=[AS_LONG])
     total_count: int = sourced("total")
     unread_count: int
 

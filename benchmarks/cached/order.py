@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from benchmarks.cached.hour import HOUR
+from benchmarks.cached.hour import AS_LONG, HOUR
 from graphgw import Subgraph, batched, sourced
 from resolvers import order as resolve
 from schema.order import OrderItem
@@ -20,7 +20,7 @@ class Order:
 
     id: strawberry.ID
     status: resolve.OrderStatus
-    items: list[OrderItem]
+    items: list[OrderItem] = strawberry.federation.field(directives=[AS_LONG])
     created_at: datetime
     delivered_at: datetime | None
 
@@ -29,7 +29,7 @@ class Order:
 class OrderConnection:
     """A page of orders."""
 
-    nodes: list[Order] = sourced("orders")
+    nodes: list[Order] = sourced("orders", directives=[AS_LONG])
     total_count: int = sourced("page_info.total")
 
 

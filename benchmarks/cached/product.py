@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from benchmarks.cached.hour import HOUR
+from benchmarks.cached.hour import AS_LONG, HOUR
 from graphgw import Subgraph, by, resolved, sourced
 from resolvers import product as resolve
 from schema.shared import Money
@@ -19,7 +19,7 @@ class Product:
     id: strawberry.ID
     name: str
     category: str
-    price: Money
+    price: Money = strawberry.federation.field(directives=[AS_LONG])
     rating: float | None
 
 

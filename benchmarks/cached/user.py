@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from benchmarks.cached.hour import HOUR
+from benchmarks.cached.hour import AS_LONG, HOUR
 from graphgw import Subgraph, by, resolved, sourced
 from resolvers import user as resolve
 from schema.user import Address
@@ -21,7 +21,7 @@ class User:
     id: strawberry.ID
     name: str
     bio: str | None
-    address: Address
+    address: Address = strawberry.federation.field(directives=[AS_LONG])
     created_at: datetime
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graphgw.errors import Location
     from graphgw.types import JSONObject
 
-__all__ = ["GraphQLResponse", "as_plain_json", "refuse"]
+__all__ = ["EncodedData", "GraphQLResponse", "as_plain_json", "refuse"]
 
 _SERIALIZE: Final = orjson.OPT_NON_STR_KEYS
 _BAD_REQUEST: Final = 400
@@ -35,13 +35,32 @@ _WELL_FORMED_CODES: Final = frozenset(
 )
 
 
+class EncodedData:
+    """The data of an answer as JSON text, and as a value where it was just made."""
+
+    __slots__ = ("_value", "text")
+
+    def __init__(self, text: bytes, value: Any = None) -> None:
+        self.text = text
+        self._value = value
+
+    @classmethod
+    def of(cls, value: Any) -> EncodedData:
+        """Encode a value."""
+        return cls(orjson.dumps(value, option=_SERIALIZE), value)
+
+    def decode(self) -> Any:
+        """Return the value, which is the caller's own."""
+        return orjson.loads(self.text) if self._value is None else self._value
+
+
 @record
 class GraphQLResponse:
     """Data, errors, extensions and HTTP headers of one answer.
 
     Where ``has_data`` is false the operation was refused before it ran and the
-    answer has no ``data`` member. ``status`` is the HTTP status that
-    ``application/graphql-response+json`` demands.
+    answer has no ``data`` member. ``data`` may be ``EncodedData``. ``status`` is the
+    HTTP status that ``application/graphql-response+json`` demands.
     """
 
     data: Any
@@ -58,19 +77,27 @@ class GraphQLResponse:
         """The ``extensions.code`` of each error, in order."""
         return tuple(error["extensions"]["code"] for error in self.errors)
 
+    @property
+    def plain_data(self) -> Any:
+        """The data as a tree."""
+        data = self.data
+        return data.decode() if data.__class__ is EncodedData else data
+
     def to_json(self) -> JSONObject:
         """Return the answer as a JSON object; errors stand before the data."""
         answer: JSONObject = {}
         if self.errors:
             answer["errors"] = list(self.errors)
         if self.has_data:
-            answer["data"] = self.data
+            answer["data"] = self.plain_data
         if self.extensions:
             answer["extensions"] = self.extensions
         return answer
 
     def encode(self) -> bytes:
         """Return the answer as UTF-8 JSON."""
+        if self.data.__class__ is EncodedData and not (self.errors or self.extensions):
+            return b'{"data":%b}' % self.data.text
         is_usual = self.has_data and not (self.errors or self.extensions)
         answer = {"data": self.data} if is_usual else self.to_json()
         return orjson.dumps(answer, option=_SERIALIZE)

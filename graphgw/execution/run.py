@@ -20,13 +20,14 @@ from graphgw.execution.merge import apply_renames, fold, merge_entities
 from graphgw.execution.row_watch import RowWatch
 from graphgw.execution.time_limit import TimeLimit
 from graphgw.subgraphs.protocol import FetchResult
+from graphgw.subgraphs.told_ages import read_max_age
 from graphgw.telemetry.events import FetchFinished, InternalFailure
 from graphgw.types import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphgw.context import RequestContext
+    from graphgw.context import AnswerParts, RequestContext
     from graphgw.execution.compile import CompiledFetch, CompiledPlan
     from graphgw.execution.contexts import ContextGroups
     from graphgw.execution.representations import Entities
@@ -118,11 +119,21 @@ async def _ask_alone(
     limit = TimeLimit(context.deadline.remaining() + _GRACE)
     try:
         with limit:
-            return await lone.prepared.run(context, variables, ())
+            answer = await lone.prepared.run(context, variables, ())
+            if context.parts is not None:
+                _note_age(answer, context.parts)
+            return answer
     except TimeoutError as error:
         return _late(lone) if limit.is_over else error
     except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
         return error
+
+
+def _note_age(result: FetchResult, parts: AnswerParts) -> None:
+    """Note how long what a subgraph answered may be kept, as it says itself."""
+    parts.cap(read_max_age(result.cache_control, is_private=False))
+    if result.headers:
+        parts.forbid()
 
 
 def _is_plain(answer: Any) -> bool:
@@ -296,6 +307,8 @@ class _Run:
             result = await compiled.prepared.run(
                 self._context, variables, representations
             )
+            if self._context.parts is not None:
+                _note_age(result, self._context.parts)
             if entities is not None and not compiled.fetch.inputs:
                 result = _as_entity(result)
             self._take(compiled, result, entities, part)

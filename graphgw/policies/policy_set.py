@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from graphgw.policies.decision import Outcome, Refusal, RowRule
     from graphgw.policies.guards import Guards
     from graphgw.policies.rate_limit import RateLimits
+    from graphgw.policies.response_cache_control import ResponseCacheControl
     from graphgw.policies.settings import Switch
     from graphgw.policies.sunset_uses import SunsetUses
     from graphgw.stores.protocol import Store
@@ -282,6 +283,10 @@ class PolicySet:
             return NO_STORE
         return known.private_headers if principal.is_authenticated else known.headers
 
+    def public_control(self, operation: Operation) -> ResponseCacheControl | None:
+        """Return how long anybody may keep an answer, ``None`` where nobody may."""
+        return self._know(operation).public if self._has_hints else None
+
     async def _decide_auth(
         self, context: RequestContext, guards: Guards, variables: JSONObject
     ) -> tuple[list[Refusal], frozenset[int]]:
@@ -393,7 +398,7 @@ class PolicySet:
         supergraph = self._supergraph
         guards = build_guards(operation, supergraph, self._auth_rules, self._rate_rules)
         headers: tuple[tuple[str, str], ...] = ()
-        private_headers = headers
+        private_headers, public = headers, None
         if self._has_hints:
             control = compute_cache_control(operation, supergraph)
             if control is not None:
@@ -401,6 +406,8 @@ class PolicySet:
                 control = control.as_private() if guards.auth else control
                 headers = control.headers()
                 private_headers = control.as_private().headers()
+                if control.max_age > 0 and not control.is_private:
+                    public = control
         return _Known(
             guards,
             headers,
@@ -408,6 +415,7 @@ class PolicySet:
             self._cost.prepare(operation),
             find_invalidations(operation, supergraph),
             self._sunset.find(operation),
+            public,
         )
 
 
@@ -421,6 +429,7 @@ class _Known:
     cost: CostProgram | None
     invalidations: tuple[Invalidation, ...]
     uses: SunsetUses
+    public: ResponseCacheControl | None
 
 
 def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:

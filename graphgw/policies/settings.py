@@ -175,6 +175,8 @@ class CacheSettings:
     is_enabled: bool = True
     max_bytes: int = 64 * 1024 * 1024
     """What the memory store may hold."""
+    answers: bool = True
+    """Whether whole answers are kept where rows are kept in memory."""
     invalidation_scope: str | None = "cache:invalidate"
     """The scope that ``POST /cache/invalidate`` needs; ``null`` closes it."""
 

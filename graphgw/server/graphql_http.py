@@ -159,6 +159,7 @@ class GraphQLHTTP:
             peer=peer,
             allows_mutation=head.method == "POST",
             answers_json=head.media_type == JSON_TYPE,
+            takes_bytes=True,
             variant=None if head.path is None else self._gateway.variant_at(head.path),
         )
 

@@ -16,7 +16,7 @@ from graphgw.types import SYSTEM_CLOCK, Clock
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from graphgw.context import RequestContext
+    from graphgw.context import AnswerParts, RequestContext
     from graphgw.stores.protocol import Store
     from graphgw.subgraphs.batches import BatchFunction
     from graphgw.subgraphs.cache_rules import CacheRule
@@ -49,6 +49,10 @@ class _Read:
     kept: list[Kept | None]
     marks: list[Mark]
     rows: list[Any] = field(default_factory=list)
+    limits: dict[int, float] = field(default_factory=dict)
+    """How long fetched rows may be kept, where that is less than the rule says."""
+    is_sound: bool = True
+    """Whether all fetches that it waited for began when it did, as far as tags go."""
     is_stale: bool = False
     """Whether a row is served that is older than its rule wants."""
 
@@ -109,7 +113,7 @@ class EntityCache:
         named = self._names.of(
             rule, keys, context=context, loader=loader, arguments=arguments
         )
-        if named is None:
+        if named is None or context.parts is not None:
             return None
         rows = self.keeper.peek(*named, rule.max_age, is_shared=loader.is_shared)
         if rows is not None:
@@ -140,7 +144,10 @@ class EntityCache:
         named = self._names.of(
             rule, keys, context=context, loader=loader, arguments=arguments
         )
+        parts = context.parts
         if named is None:
+            if parts is not None:
+                parts.forbid()
             return await fetch(keys)
         is_private = is_for_caller(rule, loader, arguments)
         batch = Batch(rule, *named, keys, arguments, loader.is_shared, is_private)
@@ -156,6 +163,8 @@ class EntityCache:
             await self._fill(read, missing, fetch)
         if read.is_stale:
             context.mark_stale(rule.coordinate)
+        if parts is not None:
+            _note(read, parts)
         return read.rows
 
     async def invalidate(self, tags: Sequence[str]) -> None:
@@ -214,7 +223,12 @@ class EntityCache:
             missing = []
             for index, flight in joined.items():
                 if await _landed(flight):
-                    read.rows[index] = self._or_stale(read, index, flight.result())
+                    row, limit, mark = flight.result()
+                    read.rows[index] = self._or_stale(read, index, row)
+                    if limit is not None:
+                        read.limits[index] = limit
+                    # What was dropped meanwhile may be in it.
+                    read.is_sound = read.is_sound and mark == read.marks[index]
                 else:
                     missing.append(index)
 
@@ -229,10 +243,13 @@ class EntityCache:
         try:
             fetched = await fetch([read.batch.keys[i] for i in indexes])
             rows, limits = _unwrap(fetched, is_private=read.batch.is_private)
-            for index, row in zip(indexes, rows, strict=True):
+            for place, (index, row) in enumerate(zip(indexes, rows, strict=True)):
                 if index in mine:
-                    mine[index].set_result(row)
+                    found = (row, limits.get(place), read.marks[index])
+                    mine[index].set_result(found)
                 read.rows[index] = self._or_stale(read, index, row)
+                if place in limits:
+                    read.limits[index] = limits[place]
         finally:
             for index, flight in mine.items():
                 del self._flights[read.name(index)]
@@ -266,6 +283,25 @@ class EntityCache:
         ]
         if new:
             await self.keeper.keep(read.batch, new, read.marks)
+
+
+def _note(read: _Read, parts: AnswerParts) -> None:
+    """Tell what an answer is made of: rows, how long they count, their tags."""
+    batch, max_age = read.batch, read.batch.rule.max_age
+    if batch.is_private:
+        parts.forbid()
+        return
+    parts.is_sound = parts.is_sound and read.is_sound and not read.is_stale
+    for index, row in enumerate(read.rows):
+        tags, kept = batch.tags(index), read.kept[index]
+        if tags is None:
+            parts.forbid()
+            return
+        if isinstance(row, Exception):
+            parts.is_sound = False
+        parts.tags.update(dict.fromkeys(tags))
+        age = kept[1] if kept is not None and kept[1] < max_age else 0.0
+        parts.cap(min(max_age, read.limits.get(index, max_age)) - age)
 
 
 def _unwrap(rows: list[Any], *, is_private: bool) -> tuple[list[Any], dict[int, float]]:

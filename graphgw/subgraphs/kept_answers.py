@@ -11,10 +11,16 @@ from graphgw.subgraphs.loaders import Loader
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from graphgw.context import RequestContext
+    from graphgw.context import AnswerParts, RequestContext
     from graphgw.subgraphs.cache_rules import CacheRule
 
-__all__ = ["keep_answers"]
+__all__ = ["keep_answers", "note_call"]
+
+
+def note_call(function: Callable[..., Any], parts: AnswerParts) -> None:
+    """Note the call of a function that may read what no tag can drop."""
+    if not getattr(function, "is_kept", False):
+        parts.is_known = False
 
 
 def keep_answers(
@@ -45,4 +51,5 @@ def keep_answers(
             raise value
         return value
 
+    answer.is_kept = True  # type: ignore[attr-defined]  # functions take attributes
     return answer

@@ -29,9 +29,10 @@ from typing import (
 from graphgw.errors import InternalError
 from graphgw.subgraphs.batches import BatchFunction, BatchLoader
 from graphgw.subgraphs.call_loader import LoaderCall, LoaderSharing
+from graphgw.subgraphs.told_ages import ToldRows, strictest_age
 
 if TYPE_CHECKING:
-    from graphgw.context import RequestContext
+    from graphgw.context import AnswerParts, RequestContext
     from graphgw.types import JSONObject
 
 __all__ = [
@@ -187,6 +188,11 @@ class RequestLoaders:
         """What keeps rows between requests; ``None`` once a mutation has run."""
         return self._cache
 
+    def forwarded(self) -> Mapping[str, str]:
+        """Return the client's headers that any service is sent."""
+        sharing = self._sharing
+        return {} if sharing is None else sharing.select(self._context.headers)
+
     @classmethod
     def attach(
         cls,
@@ -254,7 +260,11 @@ class RequestLoaders:
         batch = self._batches.get(key)
         if batch is None:
             cache = None if rule is None else self._cache
-            call = self._call(loader, arguments, frozen, notes_ages=cache is not None)
+            parts = self._context.parts
+            notes_ages = cache is not None or parts is not None
+            call = self._call(loader, arguments, frozen, notes_ages=notes_ages)
+            if cache is None and parts is not None:
+                call = _noting(call, parts)
             batch = self._batches[key] = (
                 BatchLoader(call, loader.max_batch)
                 if cache is None
@@ -324,6 +334,19 @@ def cache_of(context: RequestContext) -> RowCache | None:
         return None
     cache: RowCache | None = getattr(context.loaders, "cache", None)
     return cache
+
+
+def _noting(call: BatchFunction, parts: AnswerParts) -> BatchFunction:
+    """Return a call beside the cache that tells the age of what it returns."""
+
+    async def note(keys: list[Any]) -> list[Any]:
+        parts.is_known = False
+        rows = await call(keys)
+        if isinstance(rows, ToldRows):
+            parts.cap(strictest_age(rows.told, is_private=False))
+        return rows
+
+    return note
 
 
 def _keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from types import CoroutineType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError
+from graphgw.subgraphs.kept_answers import note_call
 from graphgw.subgraphs.local.columns import group, is_hole, scatter, together
 from graphgw.subgraphs.local.count_calls import count_calls
 from graphgw.subgraphs.local.expected_rows import expected_rows
@@ -56,6 +57,8 @@ class PreparedQuery:
             return _settled(run, await run.root(self._program), self._program)
         key, source, child = self._only
         value: Any
+        if context.parts is not None:
+            note_call(source.function, context.parts)
         try:
             value = source.function(context, **source.arguments.evaluate(variables))
             if value.__class__ is CoroutineType or inspect.isawaitable(value):

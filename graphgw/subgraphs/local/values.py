@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError
+from graphgw.subgraphs.kept_answers import note_call
 from graphgw.subgraphs.local.columns import attempt, is_hole, scatter, together
 from graphgw.subgraphs.local.program import (
     BatchRead,
@@ -61,6 +62,8 @@ async def field_values(
             return await _batch(program, source, reader, rows, context, variables)
         case ResolvedCall():
             arguments = source.arguments.evaluate(variables)
+            if context.parts is not None:
+                note_call(source.function, context.parts)
             value = source.function(context, **arguments)
             if inspect.isawaitable(value):
                 value = await value
@@ -163,6 +166,8 @@ async def _method(
 ) -> list[Any]:
     arguments = source.arguments.evaluate(variables)
     info = LightInfo(**source.info, context=context, variable_values=variables)
+    if context.parts is not None:
+        note_call(source.resolve, context.parts)
 
     def call(row: Any) -> Any:
         return source.resolve(row, info, **arguments)

@@ -92,6 +92,8 @@ class RemoteFetch:
         sent = {name: variables[name] for name in self._variables if name in variables}
         if self._takes_entities:
             return self._run_entities(context, sent, representations)
+        if context.parts is not None:
+            context.parts.is_known = False
         return self._subgraph.ask(
             b"%b%b}" % (self._head, orjson.dumps(sent)),
             context,
@@ -109,6 +111,8 @@ class RemoteFetch:
         kept = self._kept
         cache = None if kept is None else _cache_of(context)
         if kept is None or cache is None:
+            if context.parts is not None:
+                context.parts.is_known = False
             return self._fetch_entities(context, sent, representations)
 
         def fetch(items: list[JSONObject]) -> Coroutine[Any, Any, FetchResult]:

@@ -1,0 +1,1 @@
+"""Whole answers, from one request to the next."""
