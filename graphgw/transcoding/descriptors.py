@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import descriptor_pool
@@ -99,10 +100,13 @@ def _in_order(
 
 
 def _own_file(name: str) -> FileDescriptorProto | None:
-    """Return a file that the protobuf library itself knows."""
+    """Return a file that a library here has the module of."""
+    if not name.startswith(("google/protobuf/", "google/api/")):
+        return None
+    module = f"{name.removesuffix('.proto').replace('/', '.')}_pb2"
     try:
-        known = descriptor_pool.Default().FindFileByName(name)
-    except KeyError:
+        known = import_module(module).DESCRIPTOR
+    except ImportError:
         return None
     file = FileDescriptorProto()
     known.CopyToProto(file)

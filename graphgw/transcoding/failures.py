@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["HTTP_STATUSES", "describe_failure"]
 
 HTTP_STATUSES: Final = {
-    "CANCELLED": 499,
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
     "OUT_OF_RANGE": 400,
@@ -38,7 +37,6 @@ _MESSAGES: Final = {
     404: "there is nothing here",
     409: "the service has another state than this needs",
     429: "the service has had too many requests",
-    499: "the call was given up",
     501: "the service does not do this",
 }
 
