@@ -1,66 +1,45 @@
-"""The gateway: owns connections, policies and the current snapshot."""
+"""The gateway: who asks, and what they are answered from the graph it serves."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
-from graphgw.assemble import RemoteSubgraphs, assemble
 from graphgw.config.settings import Settings
 from graphgw.context import UNKNOWN_CLIENT, ClientInfo, RequestContext
 from graphgw.errors import (
     ConfigurationError,
     GraphGWError,
     OverloadedError,
-    Problem,
     RequestError,
-    SupergraphUnavailableError,
     UnauthenticatedError,
     UnauthorizedError,
 )
 from graphgw.execution.response import EncodedData, GraphQLResponse, refuse
 from graphgw.operations.operation import GraphQLRequest
-from graphgw.operations.worker import ColdWorker
 from graphgw.pipeline import serve
 from graphgw.policies.drop_cached import read_dropped_tags
-from graphgw.resources import open_resources
-from graphgw.route_targets import NO_ROUTES, RouteParts, open_routes
-from graphgw.sources.sdl_source import open_sdl_source
+from graphgw.served_graph import ServedGraph
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.protocol import StoreError
 from graphgw.subgraphs.loaders import RequestLoaders
-from graphgw.telemetry.events import (
-    InternalFailure,
-    OperationFinished,
-    SnapshotSwapped,
-)
+from graphgw.telemetry.events import OperationFinished
 from graphgw.telemetry.observer import Observer, Observers
 from graphgw.telemetry.request_ids import RequestIds, is_request_id
 from graphgw.types import Deadline, Headers, JSONObject, Principal
-from graphgw.warm_up import remember_documents, warm_up
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from graphgw.resources import Resources
     from graphgw.route_targets import Routes
     from graphgw.snapshot import Snapshot
     from graphgw.sources.connections import Connections
-    from graphgw.sources.sdl_source import SDLSource
     from graphgw.stores.relay import Relay
     from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 
 __all__ = ["Gateway"]
-
-_GRACE: Final = 1.0
-"""Seconds past its deadline in which a request surely has ended."""
-
-_NEEDS_RESTART: Final = ("server", "telemetry")
-"""Settings that belong to the process."""
 
 
 class Gateway:
@@ -90,27 +69,19 @@ class Gateway:
         observers: Sequence[Observer] = (),
         relay: Relay | None = None,
     ) -> None:
-        self.settings = settings or Settings()
         self.observer: Observer = Observers(tuple(observers))
-        self._relay = relay
-        self._local = tuple(subgraphs)
-        self._own_services = tuple(
-            ServiceSettings.from_url(name, url)
-            for name, url in (services or {}).items()
-        )
         self._new_request_id = RequestIds().next
-        self._snapshot: Snapshot | None = None
-        self._resources: Resources | None = None
-        self._remote = RemoteSubgraphs()
-        self._source = _open_source(self.settings)
-        self._sdl: str | None = None
-        self.routes: Routes = NO_ROUTES
-        """The routes of the current configuration."""
-        self.variant_paths: Mapping[str, str] = _variant_paths(self.settings)
-        """The variants of the current configuration by their paths."""
-        self._following: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()  # reloads take turns; no request ever waits
+        self._served = ServedGraph(
+            settings or Settings(),
+            local=tuple(subgraphs),
+            services=tuple(
+                ServiceSettings.from_url(name, url)
+                for name, url in (services or {}).items()
+            ),
+            observer=self.observer,
+            relay=relay,
+            answer_route=self._answer_route,
+        )
 
     async def start(self) -> None:
         """Open connections and build the first snapshot.
@@ -121,28 +92,7 @@ class Gateway:
         Raises:
             ConfigurationError: The settings or the subgraphs are wrong.
         """
-        settings = self.settings
-        self._worker = ColdWorker(queue_size=settings.limits.preparation_queue)
-        try:
-            self._resources = await open_resources(
-                settings,
-                settings.services + self._own_services,
-                self.observer,
-                relay=self._relay,
-            )
-            await self._start_serving(self._source)
-        except BaseException:
-            await self.aclose()
-            raise
-        self._follow(self._source)
-
-    async def _start_serving(self, source: SDLSource | None) -> None:
-        try:
-            sdl = None if source is None else await source.read()
-        except SupergraphUnavailableError as error:
-            self.observer.observe(SnapshotSwapped("", str(error)))
-            return
-        await self._swap(self.settings, self._open_resources, sdl)
+        await self._served.start()
 
     async def reload(self, sdl: str | None = None) -> None:
         """Build a new snapshot and swap it in; on failure the old one serves on.
@@ -153,8 +103,7 @@ class Gateway:
         Raises:
             ConfigurationError: The new schema cannot be served.
         """
-        async with self._turn, self._telling():
-            await self._swap(self.settings, self._open_resources, sdl)
+        await self._served.reload(sdl)
 
     async def reconfigure(self, settings: Settings) -> tuple[str, ...]:
         """Take over other settings; what they leave as it was goes on undisturbed.
@@ -168,150 +117,11 @@ class Gateway:
         Raises:
             ConfigurationError: They cannot be served; nothing has changed.
         """
-        async with self._turn, self._telling():
-            late = tuple(
-                name
-                for name in _NEEDS_RESTART
-                if getattr(settings, name) != getattr(self.settings, name)
-            )
-            kept = {name: getattr(self.settings, name) for name in _NEEDS_RESTART}
-            await self._take_over(replace(settings, **kept))
-        return late
-
-    async def _take_over(self, settings: Settings) -> None:
-        source, sdl = self._source, self._sdl
-        before = self.settings
-        if (settings.supergraph, settings.alone) != (before.supergraph, before.alone):
-            source, sdl = _open_source(settings), None
-        if source is not None and sdl is None:
-            sdl = await source.read()
-        held = self._open_resources
-        resources = await open_resources(
-            settings,
-            settings.services + self._own_services,
-            self.observer,
-            held,
-            self._relay,
-        )
-        try:
-            await self._swap(settings, resources, sdl)
-        except BaseException:
-            await resources.aclose(held)
-            raise
-        self._worker.queue_size = settings.limits.preparation_queue
-        if source is not self._source:
-            self._source = source
-            self._follow(source)
-
-    async def _swap(
-        self, settings: Settings, resources: Resources, sdl: str | None
-    ) -> None:
-        """Build a snapshot; then, in one step, serve from it."""
-        remote = self._remote.next()
-        try:
-            snapshot = await assemble(
-                settings,
-                self._local,
-                sdl=sdl,
-                remote=remote,
-                worker=self._worker,
-                store=resources.store,
-            )
-            routes = await open_routes(
-                RouteParts(settings, snapshot, resources, self._answer_route),
-                self.routes,
-            )
-            warmed_up = await warm_up(snapshot, self._snapshot, settings.warm_up)
-        except BaseException:
-            if remote.connections is not self._remote.connections:
-                await remote.aclose()
-            raise
-        old_remote, self._remote = self._remote, remote
-        old_resources, self._resources = self._open_resources, resources
-        old_settings, self.settings = self.settings, settings
-        self._snapshot, self._sdl = snapshot, sdl
-        self.routes = routes
-        self.variant_paths = _variant_paths(settings)
-        self.observer.observe(
-            SnapshotSwapped(
-                snapshot.supergraph.hash,
-                warmed_up=warmed_up.ready,
-                unfit=warmed_up.unfit,
-            )
-        )
-        if old_remote.by_name:
-            self._retire(old_remote.aclose, old_settings)
-        if old_resources is not resources:
-            self._retire(lambda: old_resources.aclose(resources), old_settings)
-
-    @contextlib.asynccontextmanager
-    async def _telling(self) -> AsyncIterator[None]:
-        """Tell the observer why a reload failed."""
-        try:
-            yield
-        except ConfigurationError as error:
-            self.observer.observe(SnapshotSwapped("", str(error)))
-            raise
-
-    def _retire(self, close: Callable[[], Awaitable[None]], settings: Settings) -> None:
-        """Close something once the last request that may use it has ended."""
-
-        async def close_later() -> None:
-            try:
-                await asyncio.sleep(settings.deadline + _GRACE)
-            finally:
-                await close()
-
-        self._keep(asyncio.create_task(close_later()))
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    def _follow(self, source: SDLSource | None) -> None:
-        """Reload at each change of the source, and of no other."""
-        if self._following is not None:
-            self._following.cancel()
-            self._keep(self._following)
-        self._following = None
-        if source is not None:
-            self._following = asyncio.create_task(self._reload_at_changes(source))
-
-    async def _reload_at_changes(self, source: SDLSource) -> None:
-        async for change in source.changes():
-            if isinstance(change, ConfigurationError):
-                self.observer.observe(SnapshotSwapped("", str(change)))
-                continue
-            try:
-                await self.reload(change)
-            except ConfigurationError:
-                continue  # it was told; the next change may be better
-            except Exception as error:  # noqa: BLE001 - a failure must not end this
-                self.observer.observe(InternalFailure("", "reload", error))
+        return await self._served.reconfigure(settings)
 
     async def aclose(self) -> None:
         """Close every connection and end the worker."""
-        self._remember()
-        self._snapshot = None
-        tasks = [*self._retiring, *([self._following] if self._following else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._remote.aclose()
-        if self._resources is not None:
-            await self._resources.aclose()
-        await self._worker.aclose()
-
-    def _remember(self) -> None:
-        """Leave the documents that were asked most for the next start."""
-        settings = self.settings.warm_up
-        if settings.remember is None or self._snapshot is None:
-            return
-        used = self._snapshot.used_documents()
-        try:
-            remember_documents(settings.remember, used, settings.documents)
-        except OSError as error:
-            self.observer.observe(InternalFailure("", "warm_up.remember", error))
+        await self._served.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -328,20 +138,27 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """Tell whether there is a graph to serve and tokens can be verified."""
-        return (
-            self._snapshot is not None and self._open_resources.authenticator.is_ready
-        )
+        return self._served.is_ready
 
     @property
     def connections(self) -> Connections:
         """The connections to the backends."""
-        return self._open_resources.connections
+        return self._served.resources.connections
 
     @property
-    def _open_resources(self) -> Resources:
-        if self._resources is None:
-            raise ConfigurationError([Problem("the gateway was not started")])
-        return self._resources
+    def settings(self) -> Settings:
+        """The settings of the current configuration."""
+        return self._served.settings
+
+    @property
+    def routes(self) -> Routes:
+        """The routes of the current configuration."""
+        return self._served.routes
+
+    @property
+    def variant_paths(self) -> Mapping[str, str]:
+        """The variants of the current configuration by their paths."""
+        return self._served.variant_paths
 
     @property
     def snapshot(self) -> Snapshot:
@@ -351,11 +168,7 @@ class Gateway:
             ConfigurationError: The gateway was not started.
             OverloadedError: It has no graph yet, or is closed.
         """
-        if self._resources is None:
-            raise ConfigurationError([Problem("the gateway was not started")])
-        if self._snapshot is None:
-            raise OverloadedError("the gateway has no graph to serve yet")
-        return self._snapshot
+        return self._served.snapshot
 
     async def execute(
         self,
@@ -409,11 +222,12 @@ class Gateway:
         """
         began = time.perf_counter()
         request_id = self.request_id(headers)
+        served = self._served
         try:
             if principal is None:
-                authenticator = self._open_resources.authenticator
+                authenticator = served.resources.authenticator
                 principal = await authenticator.authenticate(headers, peer)
-            snapshot = self.snapshot
+            snapshot = served.snapshot
             named = variant is not None or principal.variant is not None
             if named or snapshot.has_choice:
                 snapshot = snapshot.choose(variant, headers, principal, self.observer)
@@ -434,7 +248,7 @@ class Gateway:
                 context,
                 allows_mutation=allows_mutation,
                 answers_json=answers_json,
-                answers=self._open_resources.answers,
+                answers=served.resources.answers,
             )
         finally:
             context.drop_loaders()
@@ -457,7 +271,7 @@ class Gateway:
         Raises:
             GraphGWError: The credentials are wrong, or the address may not call.
         """
-        resources = self._open_resources
+        resources = self._served.resources
         principal = await resources.authenticator.authenticate(headers, peer)
         return RequestContext(
             deadline=deadline,
@@ -480,7 +294,7 @@ class Gateway:
         )
         context.deadline = at_route.deadline
         try:
-            answers = self._open_resources.answers
+            answers = self._served.resources.answers
             response = await serve(snapshot, request, context, answers=answers)
         finally:
             context.drop_loaders()
@@ -489,7 +303,7 @@ class Gateway:
 
     def variant_at(self, path: str) -> str:
         """Return the variant at a path; an empty name where there is none any more."""
-        return self.variant_paths.get(path, "")
+        return self._served.variant_paths.get(path, "")
 
     def has_page(self, path: str | None) -> bool:
         """Tell whether a GraphQL path may show GraphiQL; without one, the main path."""
@@ -530,7 +344,7 @@ class Gateway:
         Raises:
             GraphGWError: The caller may not, the body is wrong, or the store is down.
         """
-        resources = self._open_resources
+        resources = self._served.resources
         principal = await resources.authenticator.authenticate(headers, peer)
         scope = self.settings.policies.cache.invalidation_scope
         if not principal.is_authenticated:
@@ -548,9 +362,10 @@ class Gateway:
         self, headers: Headers, principal: Principal, request_id: str
     ) -> RequestContext:
         """Return a fresh context with loaders of its own."""
-        resources = self._open_resources
+        served = self._served
+        resources, settings = served.resources, served.settings
         context = RequestContext(
-            deadline=Deadline.after(self.settings.deadline),
+            deadline=Deadline.after(settings.deadline),
             principal=principal,
             headers=headers,
             observer=self.observer,
@@ -558,13 +373,13 @@ class Gateway:
             client=_read_client(headers),
             sources=resources.connections,
         )
-        context.may_share = self.settings.sharing
+        context.may_share = settings.sharing
         context.adopt_loaders(
             RequestLoaders(
                 context,
                 resources.cache,
                 resources.sharing,
-                self.snapshot.loader_rules,
+                served.snapshot.loader_rules,
             )
         )
         return context
@@ -605,18 +420,3 @@ def _read_client(headers: Headers) -> ClientInfo:
         if name is None and version is None:
             return UNKNOWN_CLIENT
     return ClientInfo(name, version)
-
-
-def _variant_paths(settings: Settings) -> Mapping[str, str]:
-    return {
-        variant.graphql_path: variant.name
-        for variant in settings.variants
-        if variant.graphql_path != settings.server.path and settings.alone is None
-    }
-
-
-def _open_source(settings: Settings) -> SDLSource | None:
-    """Return where the supergraph comes from; ``None`` if it is composed here."""
-    if settings.supergraph is None or settings.alone is not None:
-        return None
-    return open_sdl_source(settings.supergraph)

@@ -14,6 +14,7 @@ LAYERS = (
     ("cli", "testing"),
     ("server",),
     ("gateway",),
+    ("served_graph",),
     ("route_targets",),
     ("assemble", "resources"),
     ("pipeline", "explain", "variants"),

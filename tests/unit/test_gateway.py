@@ -226,9 +226,9 @@ async def test_the_store_and_the_rows_kept_go_on(remote, write):
     cache = PolicySettings(cache=CacheSettings(is_enabled=True))
     settings = settings_of(remote, write(SDL % "one"), policies=cache)
     async with running(settings) as (gateway, _):
-        before = gateway._resources
+        before = gateway._served.resources
         await gateway.reconfigure(replace(gateway.settings, deadline=3.0))
-        after = gateway._resources
+        after = gateway._served.resources
 
         assert after is not before
         assert after.store is before.store
@@ -274,12 +274,12 @@ async def test_the_store_and_the_rows_kept_go_on(remote, write):
 )
 async def test_wrong_settings_change_nothing_and_say_why(remote, write, change):
     async with running(settings_of(remote, write(SDL % "one"))) as (gateway, seen):
-        before = gateway.settings, gateway._resources, gateway.snapshot
+        before = gateway.settings, gateway._served.resources, gateway.snapshot
 
         with pytest.raises(ConfigurationError) as raised:
             await gateway.reconfigure(replace(gateway.settings, **change))
 
-        assert (gateway.settings, gateway._resources, gateway.snapshot) == before
+        assert (gateway.settings, gateway._served.resources, gateway.snapshot) == before
         assert seen.swaps == [None, str(raised.value)]
         assert gateway.is_ready
         assert await field(gateway, "one") == 1
@@ -305,9 +305,9 @@ async def test_the_process_ends_while_old_connections_wait_to_be_closed(remote, 
     async with running(settings_of(remote, write(SDL % "one"))) as (gateway, _):
         for seconds in (1.0, 2.0, 3.0):
             await gateway.reconfigure(replace(gateway.settings, deadline=seconds))
-        assert gateway._retiring
+        assert gateway._served._retiring
 
-    assert not gateway._retiring
+    assert not gateway._served._retiring
     assert (await gateway.execute("{ one }")).status == 503
 
 
