@@ -189,7 +189,7 @@ class Connections:
 
     def _open(self, settings: ServiceSettings) -> HTTPService | GRPCService:
         if settings.kind == "grpc":
-            return GRPCService(settings, clock=self._clock)
+            return GRPCService(settings, clock=self._clock, observer=self._observer)
         transport: Transport = self._open_transport(settings)
         if settings.is_balanced:
             balancer = Balancer(settings, clock=self._clock, observer=self._observer)

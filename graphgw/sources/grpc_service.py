@@ -14,6 +14,8 @@ from graphgw.errors import (
     SourceError,
     SourceUnreachableError,
 )
+from graphgw.sources.balancing.balancer import Balancer
+from graphgw.sources.balancing.channel import BalancedChannel
 from graphgw.sources.deadlines import shorten
 from graphgw.sources.grpc_caller import GRPCCall, GRPCCaller
 from graphgw.sources.grpc_transport.channel import Channel
@@ -23,6 +25,7 @@ from graphgw.sources.grpcio_channel import GRPCIOChannel
 from graphgw.sources.guard import Guard
 from graphgw.sources.headers import select_headers
 from graphgw.telemetry.events import SourceCalled
+from graphgw.telemetry.observer import NO_OBSERVER
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.sources.grpc_transport.requests import Metadata
     from graphgw.sources.settings import ServiceSettings
+    from graphgw.telemetry.observer import Observer
     from graphgw.types import Clock
 
 __all__ = ["GRPCService"]
@@ -52,7 +56,9 @@ class GRPCService:
         "_clock",
         "_fixed_metadata",
         "_forward",
+        "_is_balanced",
         "_is_closed",
+        "_observer",
         "_request_id_name",
         "_streams",
         "guard",
@@ -65,12 +71,16 @@ class GRPCService:
         *,
         clock: Clock = SYSTEM_CLOCK,
         guard: Guard | None = None,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
+        """Prepare the service; ``observer`` is told what becomes of addresses."""
         self.settings = settings
         self.guard = guard or Guard(settings, clock=clock)
         self._clock = clock
+        self._observer = observer
+        self._is_balanced = settings.is_balanced
         self._caller: GRPCCaller | None = None
-        self._streams: GRPCIOChannel | None = None
+        self._streams: GRPCIOChannel | BalancedChannel | None = None
         self._is_closed = False
         self._fixed_metadata = tuple(
             (name.lower(), value) for name, value in settings.headers
@@ -112,7 +122,12 @@ class GRPCService:
         return caller.call(
             GRPCCall(
                 GRPCRequest(
-                    path, request, metadata, self._identify(context), is_idempotent
+                    path,
+                    request,
+                    metadata,
+                    self._identify(context),
+                    is_idempotent,
+                    [] if self._is_balanced else None,
                 ),
                 shorten(context.deadline, seconds),
                 partial(self._parse, parse),
@@ -186,15 +201,26 @@ class GRPCService:
 
     def _open_caller(self) -> GRPCCaller:
         settings = self.settings
-        is_native = settings.grpc_client == "native" and not settings.has_health_check
+        is_native = settings.grpc_client == "native" and not (
+            settings.has_health_check or self._is_balanced
+        )
         client = self._open(Channel) if is_native else self._open_streams()
         self._caller = GRPCCaller(settings.name, client, self.guard, self._clock)
         return self._caller
 
-    def _open_streams(self) -> GRPCIOChannel:
-        if self._streams is None:
-            self._streams = self._open(GRPCIOChannel)
-        return self._streams
+    def _open_streams(self) -> GRPCIOChannel | BalancedChannel:
+        streams = self._streams
+        if streams is None:
+            streams = self._streams = (
+                self._open(self._balance)
+                if self._is_balanced
+                else self._open(GRPCIOChannel)
+            )
+        return streams
+
+    def _balance(self, settings: ServiceSettings) -> BalancedChannel:
+        balancer = Balancer(settings, clock=self._clock, observer=self._observer)
+        return BalancedChannel(balancer)
 
     def _open(self, kind: Callable[[ServiceSettings], ClientT]) -> ClientT:
         if self._is_closed:

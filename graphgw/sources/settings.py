@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from graphgw.errors import Problem
-from graphgw.sources.balancing.problems import find_in_balance
+from graphgw.sources.balancing.problems import (
+    find_in_balance,
+    find_in_grpc_balance,
+    find_in_http_check,
+)
 from graphgw.sources.balancing.settings import (
     AddressSettings,
     BalanceSettings,
@@ -80,9 +84,10 @@ class BreakerSettings:
 class ServiceSettings:
     """One backend service, as resolvers name it.
 
-    ``url`` is the base URL of an HTTP service, ``urls`` are those of one that runs at
-    several; ``addresses`` are the ``host:port`` of a gRPC service, calls being spread
-    over all of them. Times are in seconds.
+    ``url`` is the base URL of an HTTP service, ``addresses`` are the ``host:port`` of a
+    gRPC service, which are called in turn. ``urls`` are those of either that runs at
+    several places, where more is said of which of them a call goes to. Times are in
+    seconds.
     """
 
     name: str
@@ -153,12 +158,12 @@ class ServiceSettings:
 
     @property
     def all_urls(self) -> tuple[AddressSettings, ...]:
-        """Where an HTTP service is."""
+        """Where a service is; not for gRPC services without ``urls``."""
         return self.urls or (AddressSettings(url=self.url),)
 
     @property
     def is_balanced(self) -> bool:
-        """Whether calls to an HTTP service may go to more than one address."""
+        """Whether it is chosen for each call which address it goes to."""
         return bool(self.urls) or self.balance.each_record
 
 
@@ -182,19 +187,11 @@ def find_problems(settings: ServiceSettings) -> list[Problem]:
     return problems
 
 
-def _find_http_only(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
-    plain = ServiceSettings(name="")
-    for key in ("urls", "balance", "ejection", "health_check", "split"):
-        if getattr(settings, key) != getattr(plain, key):
-            yield key, "is for HTTP services", "remove it: gRPC calls take turns"
-
-
 def _find(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
     if settings.kind == "http":
         yield from _find_in_urls(settings)
     else:
-        yield from _find_in_addresses(settings.addresses)
-        yield from _find_http_only(settings)
+        yield from _find_in_grpc(settings)
     for key in ("timeout", "connect_timeout", "keep_alive", "max_connection_age"):
         if getattr(settings, key) <= 0:
             yield key, "is not above zero", 'give a duration such as "2s"'
@@ -217,12 +214,25 @@ def _find(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
             yield f"breaker.{key}", "is not above zero", "give a number of seconds"
 
 
+def _find_in_grpc(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
+    yield from find_in_grpc_balance(settings, ServiceSettings(name=""))
+    if settings.urls:
+        yield from _find_in_spread(settings)
+    else:
+        yield from _find_in_addresses(settings.addresses)
+
+
 def _find_in_urls(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
     if settings.url or not settings.urls:
         yield from _find_in_url(settings.url)
     for item in settings.urls:
         for _, message, mend in _find_in_url(item.url):
             yield "urls", message, mend
+    yield from _find_in_spread(settings)
+    yield from find_in_http_check(settings.health_check)
+
+
+def _find_in_spread(settings: ServiceSettings) -> Iterator[tuple[str, str, str]]:
     yield from find_in_balance(
         [(item.url, item.group) for item in settings.urls],
         settings.balance,

@@ -36,7 +36,7 @@ HeaderPairs: TypeAlias = "Iterable[tuple[str, str]]"
 
 
 class Balancer:
-    """The addresses of one HTTP service; belongs to it as long as it lives.
+    """The addresses of one service; belongs to it as long as it lives.
 
     ``origin`` is that of the URLs which others write; calls to it are spread.
     """

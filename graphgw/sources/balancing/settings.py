@@ -16,7 +16,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressSettings:
-    """One address of an HTTP service."""
+    """One address of a service; ``grpc://host:port`` where it speaks gRPC."""
 
     url: str
     weight: int = 1
@@ -56,8 +56,10 @@ class EjectionSettings:
 class HealthCheckSettings:
     """How addresses are asked whether they are well."""
 
-    path: str
-    """Any status from 200 to 299 says that it is."""
+    path: str = ""
+    """HTTP only: any status from 200 to 299 says that it is."""
+    service: str = ""
+    """gRPC only: whose health is asked for; that of all if it is empty."""
     interval: float = 5.0
     timeout: float = 1.0
     healthy: int = 2

@@ -13,20 +13,24 @@ from graphgw.sources.http_transport.origins import split_url
 from graphgw.sources.http_transport.settings import read_transport_settings
 from graphgw.sources.http_transport.stream import StreamTransport
 from graphgw.sources.http_transport.transport import HTTPTransport
+from graphgw.sources.protocol import HTTPRequest
+from graphgw.types import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from graphgw.sources.balancing.addresses import Address
     from graphgw.sources.balancing.balancer import Balancer
+    from graphgw.sources.balancing.settings import HealthCheckSettings
     from graphgw.sources.http_transport.resolver import Resolver
     from graphgw.sources.http_transport.stream import StreamedAnswer, StreamRequest
-    from graphgw.sources.protocol import HTTPRequest, HTTPResponse, Transport
+    from graphgw.sources.protocol import HTTPResponse, Transport
 
-__all__ = ["BalancedStreams", "BalancedTransport"]
+__all__ = ["BalancedStreams", "BalancedTransport", "PinnedResolver"]
 
 T = TypeVar("T")
 
+_GOOD: Final = range(200, 300)
 _SERVER_ERROR: Final = 500
 
 
@@ -51,7 +55,7 @@ class BalancedTransport:
         self.balancer = balancer
         self._transport = transport
         self._pinned: dict[str, HTTPTransport] = {}
-        self._watch = Watch(balancer, self._send_to, self._forget, resolver)
+        self._watch = Watch(balancer, self._ask, self._forget, resolver)
 
     async def send(self, request: HTTPRequest) -> HTTPResponse:
         """Send one request; see ``Transport.send``."""
@@ -86,9 +90,20 @@ class BalancedTransport:
         pinned = self._pinned.get(address.label)
         if pinned is None:
             settings = read_transport_settings(self.balancer.settings)
-            pinned = HTTPTransport(settings, resolver=_Pinned(address.ip))
+            pinned = HTTPTransport(settings, resolver=PinnedResolver(address.ip))
             self._pinned[address.label] = pinned
         return pinned.send(request)
+
+    async def _ask(self, address: Address, check: HealthCheckSettings) -> bool:
+        url, source = f"{address.origin}{check.path}", self.balancer.settings.name
+        deadline = Deadline.after(check.timeout)
+        try:
+            answer = await self._send_to(
+                address, HTTPRequest("GET", url, deadline, source=source)
+            )
+        except SourceError:
+            return False
+        return answer.status in _GOOD
 
     async def _forget(self, addresses: Sequence[Address]) -> None:
         """Close the connections to addresses that are gone and have no calls."""
@@ -134,10 +149,12 @@ class BalancedStreams:
 
     def _open(self, ip: str | None) -> StreamTransport:
         settings = read_transport_settings(self._transport.balancer.settings)
-        return StreamTransport(settings, resolver=None if ip is None else _Pinned(ip))
+        return StreamTransport(
+            settings, resolver=None if ip is None else PinnedResolver(ip)
+        )
 
 
-class _Pinned:
+class PinnedResolver:
     """A resolver that knows the one address that is meant."""
 
     __slots__ = ("_ip",)

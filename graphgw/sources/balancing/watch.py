@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from graphgw.errors import SourceError
 from graphgw.sources.http_transport.resolver import SystemResolver
-from graphgw.sources.protocol import HTTPRequest
-from graphgw.types import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -18,11 +15,8 @@ if TYPE_CHECKING:
     from graphgw.sources.balancing.balancer import Balancer
     from graphgw.sources.balancing.settings import HealthCheckSettings
     from graphgw.sources.http_transport.resolver import Resolver
-    from graphgw.sources.protocol import HTTPResponse
 
 __all__ = ["Watch"]
-
-_GOOD: Final = range(200, 300)
 
 
 class Watch:
@@ -30,17 +24,17 @@ class Watch:
 
     Args:
         balancer: Is told what is found.
-        send: Sends a request to an address.
+        ask: Tells whether an address says that it is well.
         forget: Closes the connections to addresses that went.
         resolver: Finds the addresses of names.
     """
 
     __slots__ = (
+        "_ask",
         "_balancer",
         "_forget",
         "_gone",
         "_resolver",
-        "_send",
         "_starting",
         "_tasks",
         "is_ready",
@@ -49,12 +43,12 @@ class Watch:
     def __init__(
         self,
         balancer: Balancer,
-        send: Callable[[Address, HTTPRequest], Awaitable[HTTPResponse]],
+        ask: Callable[[Address, HealthCheckSettings], Awaitable[bool]],
         forget: Callable[[Sequence[Address]], Awaitable[None]],
         resolver: Resolver | None = None,
     ) -> None:
         self._balancer = balancer
-        self._send = send
+        self._ask = ask
         self._forget = forget
         self._resolver = resolver
         self._tasks: list[asyncio.Task[None]] = []
@@ -128,17 +122,3 @@ class Watch:
                 await work()
 
         self._tasks.append(asyncio.get_running_loop().create_task(run()))
-
-    async def _ask(self, address: Address, check: HealthCheckSettings) -> bool:
-        source = self._balancer.settings.name
-        request = HTTPRequest(
-            "GET",
-            f"{address.origin}{check.path}",
-            Deadline.after(check.timeout),
-            source=source,
-        )
-        try:
-            answer = await self._send(address, request)
-        except SourceError:
-            return False
-        return answer.status in _GOOD

@@ -78,9 +78,20 @@ class Channel:
         Raises:
             SourceError: The call failed.
         """
-        return await self.resume(
-            request, deadline, await self._start(request, deadline)
-        )
+        return await self.resume(request, deadline, await self.start(request, deadline))
+
+    async def start(self, request: GRPCRequest, deadline: Deadline) -> Call:
+        """Send a call over the first connection that has room for it.
+
+        Raises:
+            SourceError: Nothing was sent: there is no connection, or no time left.
+        """
+        connection = self.take() or await self._balancer.acquire(deadline)
+        seconds = deadline.remaining()
+        if not seconds:
+            raise timed_out(self._settings.name)
+        block = self._encoder.encode(request, seconds)
+        return connection.start(block, request.message, deadline, seconds)
 
     async def resume(
         self, request: GRPCRequest, deadline: Deadline, call: Call
@@ -105,18 +116,10 @@ class Channel:
             except (asyncio.CancelledError, GeneratorExit):
                 call.cancel()
                 raise
-            call = await self._start(request, deadline)
+            call = await self.start(request, deadline)
         raise unreachable(self._settings.name, "it took no call")
 
     async def aclose(self) -> None:
         """Close every connection; calls under way fail."""
         await self._balancer.aclose()
         self._resolver.close()
-
-    async def _start(self, request: GRPCRequest, deadline: Deadline) -> Call:
-        connection = self.take() or await self._balancer.acquire(deadline)
-        seconds = deadline.remaining()
-        if not seconds:
-            raise timed_out(self._settings.name)
-        block = self._encoder.encode(request, seconds)
-        return connection.start(block, request.message, deadline, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import field
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -24,7 +25,8 @@ class GRPCRequest:
     """A unary call to be made.
 
     ``path`` is ``/package.Service/Method``. Many requests have the same ``metadata``,
-    and each its ``own``. One that is idempotent may be made again.
+    and each its ``own``. One that is idempotent may be made again. ``tried`` takes down
+    the addresses that it went to, where others are to be preferred next.
     """
 
     path: str
@@ -32,6 +34,7 @@ class GRPCRequest:
     metadata: Metadata = ()
     own: Metadata = ()
     is_idempotent: bool = False
+    tried: list[str] | None = field(default=None, compare=False)
 
 
 _POST: Final = b"\x83"
