@@ -75,8 +75,8 @@ class CompiledPlan:
     row_rules: tuple[RowRule, ...] = ()
     row_inputs: tuple[frozenset[int], ...] = ()
     """For each row rule the fetches that bring what it reads."""
-    lone: CompiledFetch | None = field(default=None, repr=False)
-    """The only fetch, where its answer is all there is to project."""
+    roots: tuple[CompiledFetch, ...] = field(default=(), repr=False)
+    """All fetches, where their answers side by side are all there is to project."""
 
     @property
     def calls(self) -> int:
@@ -166,18 +166,22 @@ def compile_plan(
         key_order=_key_order(operation),
         row_rules=row_rules,
         row_inputs=rows.inputs,
-        lone=None if introspection or row_rules else _find_lone(fetches),
+        roots=() if introspection or row_rules else _find_roots(fetches),
     )
 
 
-def _find_lone(fetches: Sequence[CompiledFetch]) -> CompiledFetch | None:
-    """Return the only fetch of a query, where its answer is taken as it is."""
-    if len(fetches) != 1:
-        return None
-    (only,) = fetches
-    if only.collector is not None or only.contexts is not None:
-        return None
-    return None if only.is_root_mutation or only.merge.renames else only
+def _find_roots(fetches: Sequence[CompiledFetch]) -> tuple[CompiledFetch, ...]:
+    """Return the fetches of a query, where all start at once and share no object."""
+    is_flat = all(
+        found.collector is None
+        and found.contexts is None
+        and not found.waits_for
+        and not found.is_root_mutation
+        and not found.merge.renames
+        and (not found.merge.is_deep or len(fetches) == 1)
+        for found in fetches
+    )
+    return tuple(fetches) if is_flat else ()
 
 
 def _collector(

@@ -76,21 +76,26 @@ async def run_plan(
         variables: JSON input values by name, hoisted literals among them.
         names_subgraphs: Whether ``extensions.subgraph`` names who failed.
     """
-    if compiled.lone is None:
+    roots = compiled.roots
+    if not roots:
         run = _Run(compiled, context, variables)
         first = [found.index for found in compiled.fetches if not found.waits_for]
         await run.execute(first)
         result = await run.result(names_subgraphs=names_subgraphs)
     else:
-        began = perf_counter()
-        answer = await _ask_alone(compiled.lone, context, variables)
-        if _is_plain(answer):
-            _observe(compiled.lone, context, began, None)
-            data, found = compiled.projection.run(answer.data, [], is_sound=True)
+        answers = (
+            [await _ask(roots[0], context, variables)]
+            if len(roots) == 1
+            else await _ask_at_once(roots, context, variables)
+        )
+        tree = _join_plain(answers)
+        if tree is not None:
+            data, found = compiled.projection.run(tree, [], is_sound=True)
             result = ExecutionResult(data, found)
         else:
             run = _Run(compiled, context, variables)
-            run.take_answer(compiled.lone, answer, began)
+            for root, answer in zip(roots, answers, strict=True):
+                run.take_answer(root, answer)
             result = await run.result(names_subgraphs=names_subgraphs)
     if context.has_loaders:
         context.loaders.forget()  # so that rows go before the answer is encoded
@@ -112,21 +117,27 @@ async def run_event(
     return await run.result(names_subgraphs=names_subgraphs)
 
 
-async def _ask_alone(
-    lone: CompiledFetch, context: RequestContext, variables: JSONObject
-) -> Any:
-    """Return the answer of the only fetch, or how it failed, until the deadline."""
+async def _ask(
+    root: CompiledFetch, context: RequestContext, variables: JSONObject
+) -> FetchResult | Exception:
+    """Return the answer of a root fetch, or how it failed, until the deadline."""
+    began = perf_counter()
     limit = TimeLimit(context.deadline.remaining() + _GRACE)
+    answer: FetchResult | Exception
     try:
         with limit:
-            answer = await lone.prepared.run(context, variables, ())
-            if context.parts is not None:
-                _note_age(answer, context.parts)
-            return answer
+            answer = await root.prepared.run(context, variables, ())
+        if context.parts is not None:
+            _note_age(answer, context.parts)
+        if answer.data.__class__ is not dict and answer.data is not None:
+            answer = _bad_answer(root)
     except TimeoutError as error:
-        return _late(lone) if limit.is_over else error
+        answer = _late(root) if limit.is_over else error
     except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
-        return error
+        answer = error
+    code = _code_of(answer) if isinstance(answer, Exception) else None
+    _observe(root, context, began, code)
+    return answer
 
 
 def _note_age(result: FetchResult, parts: AnswerParts) -> None:
@@ -136,19 +147,57 @@ def _note_age(result: FetchResult, parts: AnswerParts) -> None:
         parts.forbid()
 
 
-def _is_plain(answer: Any) -> bool:
-    """Tell whether there is nothing to an answer but its data."""
-    return (
-        answer.__class__ is FetchResult
-        and answer.data.__class__ is dict
-        and answer.is_vouched
-        and not (answer.errors or answer.headers)
-    )
+async def _ask_at_once(
+    roots: Sequence[CompiledFetch], context: RequestContext, variables: JSONObject
+) -> list[FetchResult | Exception]:
+    """Ask the first fetch here and each other one in a task; none outlives this."""
+    loop = asyncio.get_running_loop()
+    others = [loop.create_task(_ask(root, context, variables)) for root in roots[1:]]
+    try:
+        answers = [await _ask(roots[0], context, variables)]
+        for other in others:
+            answers.append(await other)  # noqa: PERF401 - a comprehension costs more
+    except BaseException:
+        await _cancel(others)
+        raise
+    return answers
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until all have ended, also when cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
+    while not all(task.done() for task in tasks):
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks)
+
+
+def _join_plain(answers: Sequence[FetchResult | Exception]) -> JSONObject | None:
+    """Return the tree of root fetches where there is nothing to them but data."""
+    tree: JSONObject = {}
+    for answer in answers:
+        if (
+            answer.__class__ is not FetchResult
+            or answer.data.__class__ is not dict
+            or not answer.is_vouched
+            or answer.errors
+            or answer.headers
+        ):
+            return None
+        tree = {**tree, **answer.data} if tree else answer.data
+    return tree
 
 
 def _late(compiled: CompiledFetch) -> DeadlineExceededError:
     message = f'subgraph "{compiled.subgraph}" did not answer in time'
     return DeadlineExceededError(message)
+
+
+def _code_of(error: Exception) -> str:
+    """Return the code that tells clients why a fetch failed."""
+    if isinstance(error, SourceError | DeadlineExceededError):
+        return error.code
+    return InternalError.code
 
 
 def _observe(
@@ -317,18 +366,16 @@ class _Run:
         _observe(compiled, self._context, began, code, len(representations))
 
     def take_answer(
-        self, compiled: CompiledFetch, answer: FetchResult | Exception, began: float
+        self, compiled: CompiledFetch, answer: FetchResult | Exception
     ) -> None:
         """Take the answer of a root fetch, or how it failed."""
-        code: str | None = None
-        if isinstance(answer, Exception):
-            code = self._note(compiled, answer)
-        else:
+        if not isinstance(answer, Exception):
             try:
                 self._take(compiled, answer, None)
-            except SourceError as error:
-                code = self._note(compiled, error)
-        _observe(compiled, self._context, began, code)
+            except Exception as error:  # noqa: BLE001 - the outer edge of a fetch
+                answer = error
+        if isinstance(answer, Exception):
+            self._note(compiled, answer)
 
     async def take_event(self, event: FetchResult) -> None:
         """Take a subscription event for the answer of the first fetch."""
@@ -425,9 +472,9 @@ class _Run:
         """Record why a request failed; return the code that says so."""
         if isinstance(error, SourceError | DeadlineExceededError):
             self._fail(compiled, error.message, error.code, part)
-            return error.code
-        self._report(compiled, error, part)
-        return InternalError.code
+        else:
+            self._report(compiled, error, part)
+        return _code_of(error)
 
     def _fail(
         self, compiled: CompiledFetch, message: str, code: str, part: int = 0
