@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import re
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +17,7 @@ from graphgw.operations.cut import cut
 from graphgw.operations.normalize import normalize
 from graphgw.operations.validate import prepare_document
 from graphgw.operations.variables import build_variable_coercion, read_conditions
+from graphgw.planning.override_labels import find_active_labels
 from graphgw.planning.planner import Planner
 from graphgw.planning.print_plan import print_plan
 from graphgw.policies.response_cache_control import cap_max_age
@@ -55,8 +54,6 @@ _BYTES_PER_SELECTION = 2000
 _BYTES_PER_CHARACTER = 300
 _PLAN_HEADER = "apollo-expose-query-plan"
 _NO_VARIANTS: Mapping[str, Snapshot] = MappingProxyType({})
-_NO_LABELS: frozenset[str] = frozenset()
-_PERCENT = re.compile(r"percent\((\d{1,3}(?:\.\d{1,8})?)\)")
 
 
 class PlanKey(NamedTuple):
@@ -387,15 +384,8 @@ class Snapshot:
         return operation
 
     def active_labels(self, seed: str) -> frozenset[str]:
-        """Return the labels of progressive overrides that are active for ``seed``.
-
-        ``percent(n)`` is active for n in a hundred seeds, always the same ones.
-        """
-        if not self.planner.labels:
-            return _NO_LABELS
-        return frozenset(
-            label for label in self.planner.labels if _is_active(label, seed)
-        )
+        """Return the labels of progressive overrides that are active for ``seed``."""
+        return find_active_labels(self.planner.labels, seed)
 
     def find_plan(self, key: PlanKey) -> CompiledPlan | None:
         """Return a plan that was compiled before."""
@@ -455,14 +445,6 @@ class Snapshot:
         asked, rules = self.policies.guard_rows(allowed)
         plan = self.planner.plan(asked, budget=Budget(self._seconds), labels=labels)
         return plan, rules
-
-
-def _is_active(label: str, seed: str) -> bool:
-    found = _PERCENT.fullmatch(label)
-    if found is None:
-        return False
-    digest = hashlib.sha256(f"{label}\0{seed}".encode()).digest()
-    return int.from_bytes(digest[:8]) / 2**64 * 100 < float(found[1])
 
 
 def _count_selections(operation: Operation) -> int:
