@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphgw.telemetry.observer import Observer
     from graphgw.types import Clock, Deadline
 
-__all__ = ["Guard", "is_failure"]
+__all__ = ["FAIR_SHARE", "Guard", "is_failure"]
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _FAILURE_CODES: Final = frozenset({"DATA_LOSS", "INTERNAL", "UNKNOWN"})
 _OVERLOAD_STATUSES: Final = frozenset({429, 503, "RESOURCE_EXHAUSTED"})
 _SERVER_ERROR: Final = 500
 _CANCELLED: Final = "CANCELLED"
-_FAIR_SHARE: Final = 0.1
+FAIR_SHARE: Final = 0.1
 """A timeout counts against a service that had this share of its usual time."""
 
 
@@ -83,7 +83,7 @@ class Guard:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
-        self._fair_seconds = settings.timeout * _FAIR_SHARE
+        self._fair_seconds = settings.timeout * FAIR_SHARE
         self._clock = clock
         self._sleep = sleep
         self._draw = draw

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from graphgw.errors import SourceError, SourceUnreachableError
+from graphgw.errors import SourceError, SourceTimeoutError, SourceUnreachableError
 from graphgw.sources.balancing.transport import PinnedResolver
 from graphgw.sources.balancing.watch import Watch
 from graphgw.sources.grpc_transport.channel import Channel
 from graphgw.sources.grpc_transport.failures import disconnected
 from graphgw.sources.grpc_transport.requests import GRPCRequest
 from graphgw.sources.grpcio_channel import GRPCIOChannel
-from graphgw.sources.guard import is_failure
+from graphgw.sources.guard import FAIR_SHARE, is_failure
 from graphgw.types import Deadline
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class BalancedChannel:
         while True:
             address = self._balancer.choose(headers, tried)
             channel = self._open(address)
-            is_begun = False
+            is_begun, had = False, deadline.remaining()
             outcome: SourceError | str = "CANCELLED"
             try:
                 call = await channel.start(request, deadline)
@@ -85,7 +86,7 @@ class BalancedChannel:
             else:
                 return answer
             finally:
-                self._settle(address, outcome)
+                self._settle(address, outcome, had)
 
     async def stream(
         self, request: GRPCRequest, seconds: float | None
@@ -126,11 +127,20 @@ class BalancedChannel:
         if not self._watch.is_ready:
             await self._watch.start()
 
-    def _settle(self, address: Address, outcome: SourceError | str) -> None:
+    def _settle(
+        self, address: Address, outcome: SourceError | str, had: float = inf
+    ) -> None:
+        """Note how a call went that ``had`` so many seconds."""
         if isinstance(outcome, SourceError):
             status = str(outcome.status or outcome.code)
-            has_failed = is_failure(outcome)
-            self._balancer.settle(address, status, is_failure=has_failed)
+            # Who is asked at the last moment cannot help being late.
+            is_fair = had >= self._balancer.settings.timeout * FAIR_SHARE
+            self._balancer.settle(
+                address,
+                status,
+                is_failure=is_failure(outcome),
+                is_known=is_fair or not isinstance(outcome, SourceTimeoutError),
+            )
         else:
             is_known = outcome == "OK"
             self._balancer.settle(address, outcome, is_failure=False, is_known=is_known)

@@ -346,11 +346,19 @@ async def test_calls_that_are_late_count_against_an_address(
     slow, quick = backends[:2]
     slow.gate.clear()
     service = open_service(
-        at(slow, quick), ejection=EjectionSettings(consecutive_failures=1)
+        at(slow, quick),
+        ejection=EjectionSettings(consecutive_failures=1),
+        timeout=1.0,
     )
 
+    with pytest.raises(SourceError):
+        await ask(service, timeout=0.05)
+    # That was too short to say anything of the address.
+    assert told.changes() == []
+    await ask(service)
+    slow.calls = quick.calls = 0
     with pytest.raises(SourceError) as raised:
-        await ask(service, timeout=0.1)
+        await ask(service, timeout=0.15)
 
     assert raised.value.grpc_code == "DEADLINE_EXCEEDED"
     await ask(service, 5)
