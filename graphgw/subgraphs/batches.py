@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from itertools import islice
+from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiodataloader import DataLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 __all__ = ["BatchFunction", "BatchLoader", "Peek"]
 
@@ -207,7 +208,10 @@ class BatchLoader(DataLoader[Any, Any]):
 
     def _open(self, keys: list[Any]) -> _Flight:
         flight = self._boarding = _Flight(keys)
-        self._flights.update(dict.fromkeys(keys, flight))
+        if len(keys) == 1:
+            self._flights[keys[0]] = flight
+        else:
+            self._flights.update(dict.fromkeys(keys, flight))
         return flight
 
     def _add(self, flight: _Flight, keys: list[Any]) -> None:
@@ -217,7 +221,7 @@ class BatchLoader(DataLoader[Any, Any]):
     async def _lead(self, flight: _Flight) -> None:
         """Wait a turn for company, then make the call."""
         try:
-            await asyncio.sleep(0)
+            await _turn()
             if self._boarding is flight:
                 self._boarding = None
             keys = flight.keys
@@ -258,7 +262,10 @@ class BatchLoader(DataLoader[Any, Any]):
         await asyncio.wait((task,))
 
     def _land(self, flight: _Flight, rows: list[Any]) -> None:
-        self._rows.update(zip(flight.keys, rows, strict=True))
+        if len(rows) == 1 == len(flight.keys):
+            self._rows[flight.keys[0]] = rows[0]
+        else:
+            self._rows.update(zip(flight.keys, rows, strict=True))
         self._close(flight)
         for seat in flight.seats:
             if not seat.done():
@@ -277,6 +284,12 @@ class BatchLoader(DataLoader[Any, Any]):
         for key in flight.keys:
             if flying.get(key) is flight:
                 del flying[key]
+
+
+@coroutine
+def _turn() -> Generator[None, None, None]:
+    """Wait until the loop comes around: ``asyncio.sleep(0)`` without its coroutine."""
+    yield
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:

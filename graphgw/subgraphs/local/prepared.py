@@ -52,8 +52,8 @@ class PreparedQuery:
     ) -> FetchResult:
         """Fetch once; failures become errors of their fields."""
         del representations
-        run = Run(self._schema, self._readers, context, variables)
         if self._only is None:
+            run = Run(self._schema, self._readers, context, variables)
             return _settled(run, await run.root(self._program), self._program)
         key, source, child = self._only
         value: Any
@@ -69,6 +69,7 @@ class PreparedQuery:
                     return FetchResult({key: made[0]})
         except Exception as error:  # noqa: BLE001 - the field's value, told below
             value = error
+        run = Run(self._schema, self._readers, context, variables)
         return _settled(run, await run.event(self._program, value), self._program)
 
     def code(self) -> str:
