@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from graphgw.errors import (
@@ -12,13 +11,12 @@ from graphgw.errors import (
     UnauthorizedError,
 )
 from graphgw.federation.sunset import find_sunset_problems
-from graphgw.operations.cache import BoundedCache
 from graphgw.policies.auth import AuthPolicy
 from graphgw.policies.auth_rules import close_over_requirements
-from graphgw.policies.cache_invalidation import find_invalidations, find_tags
+from graphgw.policies.cache_invalidation import find_tags
 from graphgw.policies.cost_policy import CostPolicy
 from graphgw.policies.decision import ALLOWED, Decision
-from graphgw.policies.guards import build_guards
+from graphgw.policies.known_operations import KnownOperations
 from graphgw.policies.policy_functions import import_policies
 from graphgw.policies.rate_limit import NO_LIMITS, RateLimitPolicy, cost_rule
 from graphgw.policies.rate_rules import RateRules
@@ -32,7 +30,7 @@ from graphgw.policies.refusals import (
     used_up,
     with_inner,
 )
-from graphgw.policies.response_cache_control import NO_STORE, compute_cache_control
+from graphgw.policies.response_cache_control import NO_STORE
 from graphgw.policies.row_functions import import_row_policies
 from graphgw.policies.row_rules import ROW_RULES, RowRules
 from graphgw.policies.settings import AuthSettings, PolicySettings
@@ -49,24 +47,18 @@ if TYPE_CHECKING:
     from graphgw.errors import CostError, RequestError
     from graphgw.federation.supergraph import Supergraph
     from graphgw.operations.operation import Operation
-    from graphgw.policies.cache_invalidation import Invalidation
-    from graphgw.policies.cost import CostProgram
     from graphgw.policies.cost_policy import Bounded
     from graphgw.policies.decision import Outcome, Refusal, RowRule
     from graphgw.policies.guards import Guards
+    from graphgw.policies.known_operations import KnownOperation
     from graphgw.policies.rate_limit import RateLimits
     from graphgw.policies.response_cache_control import ResponseCacheControl
     from graphgw.policies.settings import Switch
-    from graphgw.policies.sunset_uses import SunsetUses
     from graphgw.stores.protocol import Store
     from graphgw.types import JSONObject
 
 __all__ = ["PolicySet"]
 
-_OPERATIONS: Final = 4000
-_OPERATION_BYTES: Final = 32 * 1024 * 1024
-_GUARD_BYTES: Final = 1000
-_AT_HAND: Final = 500
 _AUTH_NAMES: Final = frozenset(
     ("authenticated", "requiresScopes", "policy", *ROW_RULES)
 )
@@ -102,12 +94,11 @@ class PolicySet:
         clock: Clock = SYSTEM_CLOCK,
         is_alone: bool = False,
     ) -> None:
-        self._supergraph = supergraph
         self._auth = auth or AuthSettings()
         self._settings = policies or PolicySettings()
-        self._auth_rules = close_over_requirements(supergraph)
-        self._rate_rules = RateRules(supergraph)
-        problems = [*self._rate_rules.problems, *find_sunset_problems(supergraph)]
+        auth_rules = close_over_requirements(supergraph)
+        rate_rules = RateRules(supergraph)
+        problems = [*rate_rules.problems, *find_sunset_problems(supergraph)]
         functions = import_policies(self._auth.policies, problems)
         self._row_rules = RowRules(
             supergraph,
@@ -134,8 +125,8 @@ class PolicySet:
         self._has_hints = _has(supergraph, "cacheControl")
         self._sunset = SunsetPolicy(supergraph, self._settings.sunset, clock)
         self._has_rules = not (
-            self._auth_rules.is_empty
-            and self._rate_rules.is_empty
+            auth_rules.is_empty
+            and rate_rules.is_empty
             and not self._sunset.is_on
             and not _has(supergraph, "cacheInvalidation")
         )
@@ -145,16 +136,18 @@ class PolicySet:
             and self._settings.rate_limit.switch != "off"
         )
         self._draws_quotas = self._settings.rate_limit.switch != "off"
-        self._at_hand: dict[str, _Known] = {}
-        """Some of those known, to be found without the lock."""
-        self._lock = threading.Lock()
-        self._known: BoundedCache[str, _Known] = BoundedCache(
-            max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
+        self._operations = KnownOperations(
+            supergraph,
+            auth_rules,
+            rate_rules,
+            cost=self._cost,
+            sunset=self._sunset,
+            has_hints=self._has_hints,
         )
 
     def prepare(self, operation: Operation) -> None:
         """Find what depends on the operation alone; may run in any thread."""
-        self._know(operation)
+        self._operations.know(operation)
 
     def is_open(self, operation: Operation, principal: Principal = ANONYMOUS) -> bool:
         """Tell whether there is nothing to decide."""
@@ -162,12 +155,12 @@ class PolicySet:
             return False
         if not self._has_rules:
             return True
-        known = self._know(operation)
+        known = self._operations.know(operation)
         return not (known.guards.guards or known.invalidations or known.uses)
 
     def guards_for(self, operation: Operation) -> Guards:
         """Return the guarded selections of an operation."""
-        return self._know(operation).guards
+        return self._operations.know(operation).guards
 
     def guard_rows(self, operation: Operation) -> tuple[Operation, tuple[RowRule, ...]]:
         """Return the operation to be planned, and the row rules that it then obeys.
@@ -199,7 +192,7 @@ class PolicySet:
             operation: The normalized operation.
             variables: JSON input values by name, literals included.
         """
-        known = self._know(operation)
+        known = self._operations.know(operation)
         if not known.uses:
             return await self._decide(context, operation, known, variables)
         found = self._sunset.decide(context, known.uses, variables)
@@ -212,7 +205,7 @@ class PolicySet:
         self,
         context: RequestContext,
         operation: Operation,
-        known: _Known,
+        known: KnownOperation,
         variables: JSONObject,
         *,
         gone: tuple[Refusal, ...] = (),
@@ -278,14 +271,14 @@ class PolicySet:
         """
         if not self._has_hints:
             return ()
-        known = self._know(operation)
+        known = self._operations.know(operation)
         if known.headers and has_errors:
             return NO_STORE
         return known.private_headers if principal.is_authenticated else known.headers
 
     def public_control(self, operation: Operation) -> ResponseCacheControl | None:
         """Return how long anybody may keep an answer, ``None`` where nobody may."""
-        return self._know(operation).public if self._has_hints else None
+        return self._operations.know(operation).public if self._has_hints else None
 
     async def _decide_auth(
         self, context: RequestContext, guards: Guards, variables: JSONObject
@@ -372,64 +365,6 @@ class PolicySet:
         if self._auth.addresses.switch == switch:
             names |= _ADDRESS_NAMES
         return names
-
-    def _know(self, operation: Operation) -> _Known:
-        key = operation.fingerprint
-        known = self._at_hand.get(key)
-        if known is None:
-            known = self._look_up(operation)
-            if len(self._at_hand) >= _AT_HAND:
-                self._at_hand.clear()
-            self._at_hand[key] = known
-        return known
-
-    def _look_up(self, operation: Operation) -> _Known:
-        key = operation.fingerprint
-        with self._lock:
-            known = self._known.get(key)
-        if known is None:
-            known = self._find(operation)
-            size = _GUARD_BYTES * (1 + len(known.guards.guards))
-            with self._lock:
-                self._known.put(key, known, size)
-        return known
-
-    def _find(self, operation: Operation) -> _Known:
-        supergraph = self._supergraph
-        guards = build_guards(operation, supergraph, self._auth_rules, self._rate_rules)
-        headers: tuple[tuple[str, str], ...] = ()
-        private_headers, public = headers, None
-        if self._has_hints:
-            control = compute_cache_control(operation, supergraph)
-            if control is not None:
-                # A guarded answer depends on who asks, whatever its parts declare.
-                control = control.as_private() if guards.auth else control
-                headers = control.headers()
-                private_headers = control.as_private().headers()
-                if control.max_age > 0 and not control.is_private:
-                    public = control
-        return _Known(
-            guards,
-            headers,
-            private_headers,
-            self._cost.prepare(operation),
-            find_invalidations(operation, supergraph),
-            self._sunset.find(operation),
-            public,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What depends on an operation alone."""
-
-    guards: Guards
-    headers: tuple[tuple[str, str], ...]
-    private_headers: tuple[tuple[str, str], ...]
-    cost: CostProgram | None
-    invalidations: tuple[Invalidation, ...]
-    uses: SunsetUses
-    public: ResponseCacheControl | None
 
 
 def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:

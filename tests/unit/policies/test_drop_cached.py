@@ -29,7 +29,7 @@ extend type Query { user: User  plain: Plain }
 
 @pytest.fixture(scope="module")
 def supergraph():
-    return ruled(SDL).policies._supergraph
+    return ruled(SDL).graph.supergraph
 
 
 def read(supergraph, **given):
