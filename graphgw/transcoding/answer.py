@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 
-from graphgw.errors import GraphGWError, SourceError
+from graphgw.errors import GraphGWError, SourceBadAnswerError, SourceError
 from graphgw.routes.problem import describe_problem
 from graphgw.transcoding.failures import describe_failure
 
@@ -45,12 +45,19 @@ class Printer:
 
     def print(self, message: Message) -> bytes:
         """Return a message, or the field of it that is the answer, as JSON."""
-        found: JSON = MessageToDict(
-            message,
-            always_print_fields_with_no_presence=self._target.emit_defaults,
-            preserving_proto_field_name=self._target.use_proto_names,
-            descriptor_pool=self._pool,
-        )
+        try:
+            found: JSON = MessageToDict(
+                message,
+                always_print_fields_with_no_presence=self._target.emit_defaults,
+                preserving_proto_field_name=self._target.use_proto_names,
+                descriptor_pool=self._pool,
+            )
+        except (SerializeToJsonError, TypeError, ValueError) as error:
+            name = self._target.service
+            raise SourceBadAnswerError(
+                f'service "{name}" answered with a message that is no JSON',
+                source=name,
+            ) from error
         if self._field is not None and isinstance(found, dict):
             field = message.DESCRIPTOR.fields_by_name[self._field]
             name = field.name if self._target.use_proto_names else field.json_name
@@ -93,13 +100,13 @@ async def stream_answer(
                 yield b": \n\n" if media_type == EVENTS else b"\n"
                 continue
             try:
-                message = waiting.result()
+                content = printer.print(waiting.result())
             except StopAsyncIteration:
                 return
             except GraphGWError as error:
                 yield write("error", _describe(error, exchange, target).encode())
                 return
-            yield write(None, printer.print(message))
+            yield write(None, content)
             waiting = asyncio.ensure_future(anext(messages))
     finally:
         waiting.cancel()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from google.protobuf.descriptor_pb2 import MethodOptions
+
 from graphgw.errors import BadRequestError, OverloadedError, SourceError
 from graphgw.routes.match import NotAllowed, RouteTable
 from graphgw.routes.problem import PROBLEM_TYPE
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.routes.description import RouteDescription
     from graphgw.routes.exchange import Exchange
-    from graphgw.routes.match import Match, Place
+    from graphgw.routes.match import Place
     from graphgw.routes.settings import RouteSettings
     from graphgw.routes.targets import GRPCTarget
     from graphgw.sources.grpc_service import GRPCService
@@ -36,7 +38,6 @@ __all__ = ["Transcoding", "TranscodingHandler"]
 
 _JSON: Final = (b"content-type", b"application/json")
 _SAFE: Final = frozenset(("GET", "HEAD"))
-_IDEMPOTENT_LEVELS: Final = frozenset((1, 2))  # NO_SIDE_EFFECTS, IDEMPOTENT
 _FIRST_SECONDS: Final = 1.0
 """How long a stream's first message is waited for before its head is sent."""
 
@@ -100,7 +101,14 @@ class TranscodingHandler:
             GraphGWError: The request cannot be read, or the service cannot be asked.
         """
         known = self._known or await self._find_out(exchange.context)
-        found = self._match(known, exchange)
+        found = known.table.find("", exchange.path, exchange.method)
+        if found is None:
+            raise BadRequestError("there is nothing here", status=404)
+        if isinstance(found, NotAllowed):
+            error = BadRequestError(f"{exchange.method} is not supported", status=405)
+            allow = (b"allow", ", ".join(found.methods).encode())
+            await exchange.refuse(error, (allow,))
+            return
         binding = found.route
         parameters = {**exchange.parameters, **found.parameters}
         message = await build_message(binding, parameters, exchange, known.descriptors)
@@ -110,9 +118,9 @@ class TranscodingHandler:
                 await self._stream(exchange, binding, message, known, printer)
             else:
                 await self._call(exchange, binding, message, known, printer)
-        except SourceError as error:
+        except SourceError as failure:
             problem = describe_failure(
-                error, exchange.request_id, shows_details=self._target.shows_details
+                failure, exchange.request_id, shows_details=self._target.shows_details
             )
             kind = (b"content-type", PROBLEM_TYPE.encode())
             headers = (kind, (b"cache-control", b"no-store"), *problem.headers)
@@ -126,15 +134,6 @@ class TranscodingHandler:
                 self._known = await self._learn(context)
         return self._known
 
-    def _match(self, known: Transcoding, exchange: Exchange) -> Match[Binding]:
-        found = known.table.find("", exchange.path, exchange.method)
-        if found is None:
-            raise BadRequestError("there is nothing here", status=404)
-        if isinstance(found, NotAllowed):
-            message = f"{exchange.method} is not supported here"
-            raise BadRequestError(message, status=405)
-        return found
-
     async def _call(
         self,
         exchange: Exchange,
@@ -143,12 +142,16 @@ class TranscodingHandler:
         known: Transcoding,
         printer: Printer,
     ) -> None:
+        level = binding.method.GetOptions().idempotency_level
+        is_read = exchange.method in _SAFE or level == MethodOptions.NO_SIDE_EFFECTS
+        if not is_read:
+            exchange.context.may_share = False
         answer = await self._service.unary(
             binding.call_path,
             message.SerializeToString(),
             _parser(binding, known),
             exchange.context,
-            is_idempotent=_is_idempotent(binding, exchange.method),
+            is_idempotent=is_read or level == MethodOptions.IDEMPOTENT,
             timeout=exchange.route.timeouts.first_byte,
             metadata=_metadata(exchange),
         )
@@ -199,11 +202,6 @@ def _parser(binding: Binding, known: Transcoding) -> Callable[[bytes], Message]:
     kind: Any = known.descriptors.message_class(binding.method.output_type)
     parse: Callable[[bytes], Message] = kind.FromString
     return parse
-
-
-def _is_idempotent(binding: Binding, http_method: str) -> bool:
-    level = binding.method.GetOptions().idempotency_level
-    return http_method in _SAFE or level in _IDEMPOTENT_LEVELS
 
 
 def _metadata(exchange: Exchange) -> tuple[tuple[str, str], ...]:

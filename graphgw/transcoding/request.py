@@ -32,6 +32,8 @@ _MAX_PARAMETERS: Final = 1000
 _MAX_DEPTH: Final = 50
 _UNSUPPORTED: Final = 415
 _BOOLEANS: Final = {"true": True, "false": False}
+_UNFIT: Final = (AttributeError, OverflowError, RecursionError, TypeError, ValueError)
+"""What the protobuf package raises, too, where JSON does not fit a message."""
 _TEXT_TYPES: Final = frozenset(
     (
         "google.protobuf.Timestamp",
@@ -39,8 +41,20 @@ _TEXT_TYPES: Final = frozenset(
         "google.protobuf.FieldMask",
     )
 )
-_WRAPPERS: Final = "google.protobuf."
-_WRAPPER_END: Final = "Value"
+_WRAPPERS: Final = frozenset(
+    f"google.protobuf.{kind}Value"
+    for kind in (
+        "Bool",
+        "Bytes",
+        "Double",
+        "Float",
+        "Int32",
+        "Int64",
+        "String",
+        "UInt32",
+        "UInt64",
+    )
+)
 
 
 async def build_message(
@@ -82,6 +96,10 @@ async def build_message(
         if not taken:
             raise _wrong(f"{source} is missing")
         _put(values, kind, name, taken, source)
+    return _parse(values, kind, descriptors)
+
+
+def _parse(values: JSONObject, kind: Descriptor, descriptors: Descriptors) -> Message:
     message = descriptors.message_class(kind)()
     try:
         ParseDict(
@@ -90,8 +108,10 @@ async def build_message(
             descriptor_pool=descriptors.pool,
             max_recursion_depth=_MAX_DEPTH,
         )
-    except (ParseError, RecursionError) as error:
-        raise _wrong(str(error) or "the request is nested too deeply") from error
+    except ParseError as error:
+        raise _wrong(str(error)) from error
+    except _UNFIT as error:
+        raise _wrong(f"this does not fit {kind.full_name}") from error
     return message
 
 
@@ -160,6 +180,7 @@ def _put(
         if field is None or field.message_type is None or field.is_repeated:
             raise _wrong(f"{part}: there is no field {name}")
         kind = field.message_type
+        _unite_spellings(target, field, name)
         inner = target.setdefault(field.json_name, {})
         if not isinstance(inner, dict):
             raise _wrong(f"{part}: {name} is given twice")
@@ -172,15 +193,22 @@ def _put(
     target[field.json_name] = read if field.is_repeated else read[-1]
 
 
+def _unite_spellings(target: JSONObject, field: FieldDescriptor, name: str) -> None:
+    """Leave a field one spelling: the other could take back what is put into it."""
+    if field.name == field.json_name or field.name not in target:
+        return
+    if field.json_name in target:
+        raise _wrong(f"{field.name} is given twice, beside {name}")
+    target[field.json_name] = target.pop(field.name)
+
+
 def _read_text(field: FieldDescriptor, text: str, where: str) -> JSON:
     """Return a text in the JSON form of a field's type."""
     message = field.message_type
     if message is not None:
         if message.full_name in _TEXT_TYPES:
             return text
-        if message.full_name.startswith(_WRAPPERS) and message.full_name.endswith(
-            _WRAPPER_END
-        ):
+        if message.full_name in _WRAPPERS:
             return _read_text(message.fields_by_name["value"], text, where)
         raise _wrong(f"{where} is a message; it can be given in the body")
     if field.type == FieldDescriptor.TYPE_BOOL:

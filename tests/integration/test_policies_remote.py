@@ -21,6 +21,7 @@ def catalogue(shop: Shop, gateway, tmp_path_factory):
     text = text.replace("key_file: ", f"key_file: {ROOT}/")
     text = text.replace("examples: examples", f"examples: {ROOT}/examples")
     text = text.replace("file: operations/", f"file: {ROOT}/operations/")
+    text = text.replace("descriptors: ", f"descriptors: {ROOT}/")
     config.write_text(f"{text}\npolicies: {{cache: {{is_enabled: false}}}}\n")
     options = ("--config", str(config), "--subgraph", "product")
     with serving(*options, environment=shop.environment()) as found:
@@ -38,6 +39,7 @@ def router(shop: Shop, catalogue, tmp_path_factory):
     text = text.replace("key_file: ", f"key_file: {ROOT}/")
     text = text.replace("examples: examples", f"examples: {ROOT}/examples")
     text = text.replace("file: operations/", f"file: {ROOT}/operations/")
+    text = text.replace("descriptors: ", f"descriptors: {ROOT}/")
     config.write_text(text)
     with serving("--config", str(config), environment=shop.environment()) as found:
         yield found

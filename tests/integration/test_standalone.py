@@ -45,6 +45,7 @@ def router(shop: Shop, order_subgraph, tmp_path_factory):
     text = text.replace("key_file: ", f"key_file: {ROOT}/")
     text = text.replace("examples: examples", f"examples: {ROOT}/examples")
     text = text.replace("file: operations/", f"file: {ROOT}/operations/")
+    text = text.replace("descriptors: ", f"descriptors: {ROOT}/")
     config.write_text(text)
     process = start_process(
         "router",

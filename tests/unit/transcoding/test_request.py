@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.annotated import SERVICE, library_files
 
 from graphgw.context import RequestContext
-from graphgw.errors import BadRequestError, BadUserInputError
+from graphgw.errors import BadRequestError, BadUserInputError, SourceBadAnswerError
 from graphgw.routes.exchange import Exchange, RequestHead
 from graphgw.routes.settings import RouteSettings
 from graphgw.routes.targets import GRPCTarget
@@ -128,6 +128,30 @@ async def test_fields_come_from_where_the_route_says():
     ) == {"name": "n", "to": "o1"}
 
 
+async def test_no_spelling_takes_back_what_the_route_says():
+    rule = binding("ListBooks", body="*", fields=(("author.full_name", "claim.sub"),))
+
+    for body in (
+        {"author": {"full_name": "victim"}},
+        {"author": {"fullName": "victim"}},
+    ):
+        assert await build(rule, body=body) == {"author": {"fullName": "u1"}}
+    nested = binding(
+        "CreateBook", body="*", fields=(("book.printed_by.full_name", "claim.sub"),)
+    )
+    for body in (
+        {"book": {"printed_by": {"fullName": "victim"}}},
+        {"book": {"printedBy": {"full_name": "victim"}}},
+    ):
+        found = await build(nested, body=body)
+        assert found == {"book": {"printedBy": {"fullName": "u1"}}}
+    with pytest.raises(BadUserInputError, match="given twice"):
+        await build(
+            nested,
+            body={"book": {"printedBy": {}, "printed_by": {"fullName": "victim"}}},
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
@@ -140,6 +164,8 @@ async def test_fields_come_from_where_the_route_says():
         ("ListBooks", {"query": "newest=1"}, "neither true nor false"),
         ("ListBooks", {"query": "genre=GENRE_POEM"}, "genre"),
         ("ListBooks", {"query": "since=yesterday"}, "since"),
+        ("ListBooks", {"query": "any=1"}, "any is a message"),
+        ("CreateBook", {"body": {"more": {"@type": 3}}}, "does not fit"),
         ("MoveBook", {"body": {"nope": 1}}, "nope"),
         ("MoveBook", {"body": {"to": 7}}, "to"),
         ("MoveBook", {"body": [1]}, "must be a JSON object"),
@@ -201,6 +227,14 @@ async def test_what_is_read_is_printed_again(book):
     found = await build(rule, body=book)
 
     assert found.get("book", {}) == book
+
+
+def test_an_answer_that_is_no_json_is_the_service_s_failure():
+    kind = LIBRARY.message_class(LIBRARY.method(f"{SERVICE}/GetBook").output_type)
+    book = kind(printed_at={"seconds": 2**60})
+
+    with pytest.raises(SourceBadAnswerError):
+        Printer(GRPCTarget(service="library"), LIBRARY.pool, None).print(book)
 
 
 def test_an_answer_is_printed_as_the_route_wishes():
