@@ -7,7 +7,8 @@ import pytest
 from graphql import build_schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.graphs import new_context
+from support.fake_subgraph import FakeSubgraph
+from support.graphs import FakeGraph, new_context, supergraph_header
 
 from graphgw.errors import SourceTimeoutError, SourceUnreachableError
 from graphgw.execution.run import run_plan
@@ -49,7 +50,8 @@ async def run_both_ways(shop, query, **options):
         recorder = Recorder()
         context = new_context(observer=recorder, **options)
         result = await run_plan(compiled, context, prepared.variables)
-        found.append((result, recorder.fetches(), recorder.failures()))
+        failures = sorted(map(repr, recorder.failures()))  # told as fetches end
+        found.append((result, recorder.fetches(), failures))
     return found
 
 
@@ -70,6 +72,49 @@ def test_fetches_that_all_start_at_the_root_take_the_short_way(shop, query):
 )
 def test_other_plans_take_the_general_way(shop, query):
     assert compile_query(shop, query).roots == ()
+
+
+def two_subgraphs():
+    """Return a graph of which both subgraphs know one object, and change another."""
+    sdl = (
+        supergraph_header("LEFT", "RIGHT", has_mutation=True)
+        + """
+        type Query @join__type(graph: LEFT) @join__type(graph: RIGHT) { both: Both }
+        type Mutation @join__type(graph: LEFT) @join__type(graph: RIGHT) {
+          left: Int @join__field(graph: LEFT)
+          right: Int @join__field(graph: RIGHT)
+        }
+        type Both @join__type(graph: LEFT) @join__type(graph: RIGHT) {
+          left: Int @join__field(graph: LEFT)
+          right: Int @join__field(graph: RIGHT)
+        }
+        """
+    )
+
+    def subgraph(name, value):
+        fields = f"{{ {name}: Int }}"
+        types = f"type Query {{ both: Both }} type Both {fields} type Mutation {fields}"
+        return FakeSubgraph(name, types, {"both": {name: value}, name: value})
+
+    subgraphs = {"LEFT": subgraph("left", 1), "RIGHT": subgraph("right", 2)}
+    return FakeGraph.read(sdl, subgraphs)
+
+
+async def test_fetches_that_share_an_object_take_the_general_way():
+    graph = two_subgraphs()
+    query = "{ both { left right } }"
+
+    assert len(compile_query(graph, query).fetches) == 2
+    assert compile_query(graph, query).roots == ()
+    assert (await graph.run(query)).data == {"both": {"left": 1, "right": 2}}
+
+
+@pytest.mark.parametrize("query", ["mutation { left }", "mutation { left right }"])
+async def test_mutations_take_the_general_way(query):
+    graph = two_subgraphs()
+
+    assert compile_query(graph, query).roots == ()
+    assert (await graph.run(query)).data["left"] == 1
 
 
 async def test_answers_of_several_subgraphs_stand_in_the_order_of_the_client(shop):
@@ -308,16 +353,16 @@ CHANGES = {
 }
 
 
-def _fail(error):
+def _fail(kind, message):
     def change(_):
-        raise error
+        raise kind(message)
 
     return change
 
 
-CHANGES["source"] = _fail(SourceTimeoutError("late"))
-CHANGES["internal"] = _fail(ValueError("secret"))
-CHANGES["timeout"] = _fail(TimeoutError())
+CHANGES["source"] = _fail(SourceTimeoutError, "late")
+CHANGES["internal"] = _fail(ValueError, "secret")
+CHANGES["timeout"] = _fail(TimeoutError, "own")
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
