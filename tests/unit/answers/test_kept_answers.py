@@ -150,7 +150,7 @@ async def runs(gateway, shop, query, variables=None, **options) -> int:
 
 
 async def invalidate(gateway, *tags: str) -> None:
-    await gateway._open_resources.store.invalidate(tags)
+    await gateway._served.resources.store.invalidate(tags)
 
 
 async def test_an_answer_is_made_once(gateway, shop, recorder):
