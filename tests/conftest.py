@@ -21,6 +21,11 @@ from graphgw.cli.token import ensure_key_pair
 settings.register_profile("graphgw", deadline=None)
 settings.load_profile("graphgw")
 
+
+def pytest_configure() -> None:
+    """Make the keys of development once, before processes that share them start."""
+    ensure_key_pair(ROOT / ".graphgw")
+
 BACKENDS = ("user", "product", "order", "notification")
 
 
