@@ -26,6 +26,7 @@ def pytest_configure() -> None:
     """Make the keys of development once, before processes that share them start."""
     ensure_key_pair(ROOT / ".graphgw")
 
+
 BACKENDS = ("user", "product", "order", "notification")
 
 
