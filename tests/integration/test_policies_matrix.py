@@ -26,7 +26,7 @@ from graphgw.policies.settings import (
 )
 from graphgw.types import Principal
 
-ROW_RULES = {"owner", "rows"}
+ROW_RULES = ("owner", "rows")
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
 
