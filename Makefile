@@ -19,7 +19,7 @@ run: $(STAMP) $(if $(REVIEW),$(REVIEW_STAMP)) ## example backends and gateway
 	  --config graphgw.yaml --port $(PORT) $(if $(REVIEW),--with review)
 
 test: $(STAMP) system-packages $(REVIEW_STAMP) ## the whole test suite (ARGS="-k planning")
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --benchmark-disable $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --benchmark-disable $(ARGS)
 
 check: $(STAMP) ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -87,12 +87,12 @@ def test_head_has_the_head_alone(gateway: RunningGateway):
 def test_a_mutation_takes_the_caller_from_the_token(gateway: RunningGateway):
     url = f"{gateway.url}/api/me/profile"
 
-    answer = httpx.patch(url, json={"bio": "By REST"}, headers=token("u10"))
+    answer = httpx.patch(url, json={"bio": "By REST"}, headers=token("u901"))
 
     assert answer.status_code == 200
-    assert answer.json()["id"] == "u10"
+    assert answer.json()["id"] == "u901"
     assert answer.json()["bio"] == "By REST"
-    assert gateway.ask('{ user(id: "u10") { bio } }')["data"]["user"] == {
+    assert gateway.ask('{ user(id: "u901") { bio } }')["data"]["user"] == {
         "bio": "By REST"
     }
 
@@ -111,7 +111,7 @@ def test_a_mutation_takes_the_caller_from_the_token(gateway: RunningGateway):
 def test_a_request_that_cannot_be_answered_says_why(
     gateway: RunningGateway, options: dict[str, Any], status: int, code: str
 ):
-    headers = {} if status == 401 else token("u10")
+    headers = {} if status == 401 else token("u901")
     answer = httpx.patch(f"{gateway.url}/api/me/profile", headers=headers, **options)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
