@@ -1,7 +1,8 @@
 """The command line.
 
 ``python -m benchmarks`` measures whole processes, ``... plan`` times planning,
-``... proxy`` measures proxied requests and ``... micro`` runs the micro benchmarks.
+``... growth`` measures answers of ten rows to 10,000, ``... proxy`` proxied requests,
+and ``... micro`` runs the micro benchmarks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.growth import main as measure_growth
 from benchmarks.measure import DisagreementError, Options, measure
 from benchmarks.operations import OPERATIONS
 from benchmarks.plans import time_plans
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["plan"]:
         print(time_plans(int(given[1]) if given[1:] else 1000))
+        return
+    if given[:1] == ["growth"]:
+        measure_growth(given[1:])
         return
     if given[:1] == ["proxy"]:
         measure_proxy(given[1:])

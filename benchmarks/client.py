@@ -16,7 +16,7 @@ import httptools
 import orjson
 import uvloop
 
-from benchmarks.operations import OPERATIONS, http_request
+from benchmarks.operations import find_operation, http_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ class _Run:
 
     def __init__(self, order: LoadOrder) -> None:
         self.loop = asyncio.get_running_loop()
-        operation = OPERATIONS[order.operation]
+        operation = find_operation(order.operation)
         self._requests = [
             http_request(
                 operation,

@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from benchmarks.backends.rows import COUNT
 from benchmarks.callers import mint_tokens
 from benchmarks.client import LoadOrder, LoadResult
 from benchmarks.cpu import cpu_seconds, resident_bytes
-from benchmarks.operations import OPERATIONS, BenchmarkOperation, http_request
+from benchmarks.operations import (
+    OPERATIONS,
+    BenchmarkOperation,
+    find_operation,
+    http_request,
+)
 from benchmarks.processes import Backends, compose, start_target
 from benchmarks.targets import ROOT, TARGETS, find_default_targets
 
@@ -45,6 +51,8 @@ class Options:
     rounds: int = 3
     seconds: float = 1.5
     connections: int = 32
+    rows: int = COUNT
+    """Users, and products, that the backends have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +84,9 @@ def measure(options: Options) -> Iterator[Sample]:
     with tempfile.TemporaryDirectory(prefix="graphgw-bench-") as name:
         folder = Path(name)
         with contextlib.ExitStack() as stack:
-            running = _start(options.targets, folder, stack)
+            running = _start(options, folder, stack)
             for operation in options.operations:
-                _check_agreement(OPERATIONS[operation], running)
+                _check_agreement(find_operation(operation), running)
             client = stack.enter_context(_LoadClient())
             yield from _rounds(options, running, client)
 
@@ -95,14 +103,14 @@ class _Running:
 
 
 def _start(
-    names: Sequence[str], folder: Path, stack: contextlib.ExitStack
+    options: Options, folder: Path, stack: contextlib.ExitStack
 ) -> list[_Running]:
     """Start the targets and what they call; the stack ends them."""
-    targets = [TARGETS[name] for name in names]
+    targets = [TARGETS[name] for name in options.targets]
     supergraph = folder / "supergraph.graphql"
     backends = {}
     for series in dict.fromkeys(target.series for target in targets):
-        backends[series] = Backends(series, folder)
+        backends[series] = Backends(series, folder, options.rows)
         stack.callback(backends[series].end)
     for found in backends.values():
         found.wait_until_listening()

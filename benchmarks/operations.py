@@ -12,7 +12,13 @@ from urllib.parse import urlencode
 
 import orjson
 
-__all__ = ["OPERATIONS", "BenchmarkOperation", "http_request"]
+__all__ = [
+    "GROWTH",
+    "OPERATIONS",
+    "BenchmarkOperation",
+    "find_operation",
+    "http_request",
+]
 
 _VARIANTS: Final = 499
 """A prime, so that rotation meets every row sooner or later."""
@@ -136,6 +142,40 @@ OPERATIONS: Final = {
         ),
     )
 }
+
+_SIZES: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000)
+_GROWTH: Final = """query Growth($first: Int!, $after: ID) {
+  users(first: $first, after: $after) {
+    nodes {
+      id
+      name
+      createdAt
+      address { city country }
+      orders(first: 5) {
+        nodes { id status items { quantity product { id name } } }
+      }
+      notifications(first: 3) { totalCount nodes { id title } }
+    }
+  }
+}"""
+
+
+def _growing(size: int) -> BenchmarkOperation:
+    def variables(number: int) -> dict[str, Any]:
+        return {"first": size, **_after_user(number)}
+
+    title = f"{size:,} users with orders, items, products, notifications"
+    return _operation(f"rows_{size}", title, _GROWTH, variables)
+
+
+GROWTH: Final = {size: _growing(size) for size in _SIZES}
+"""One operation by the number of rows that it returns: from few to many."""
+
+
+def find_operation(name: str) -> BenchmarkOperation:
+    """Return one of the five, or one of those that grow."""
+    grown = {operation.name: operation for operation in GROWTH.values()}
+    return OPERATIONS.get(name) or grown[name]
 
 
 def http_request(

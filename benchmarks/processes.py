@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.backends.counter import read_count
+from benchmarks.backends.rows import COUNT
 from benchmarks.targets import ROOT
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Process:
 class Backends:
     """The four services of one series, and how often they were called."""
 
-    def __init__(self, series: Series, folder: Path) -> None:
+    def __init__(self, series: Series, folder: Path, rows: int = COUNT) -> None:
         module = "benchmarks.backends" if series == "local" else "benchmarks.remote"
         self._calls = {name: folder / f"{series}-{name}.calls" for name in _NAMES}
         self._processes = {
@@ -91,6 +92,7 @@ class Backends:
                 (
                     *(sys.executable, "-m", module, name),
                     *("--port", "{port}", "--calls", str(calls)),
+                    *("--rows", str(rows)),
                 ),
                 {},
                 folder / f"{series}-{name}.log",

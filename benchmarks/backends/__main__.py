@@ -22,18 +22,19 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--calls", type=Path, required=True, help="where to count")
+    parser.add_argument("--rows", type=int, default=rows.COUNT, help="how many")
     given = parser.parse_args()
     counter = CallCounter(given.calls)
     match given.name:
         case "user":
-            run_http("/users", rows.encode_users(), given.port, counter)
+            run_http("/users", rows.encode_users(given.rows), given.port, counter)
         case "product":
-            run_http("/products", rows.encode_products(), given.port, counter)
+            run_http("/products", rows.encode_products(given.rows), given.port, counter)
         case "order":
             run_rpc(
                 order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name,
                 order_pb2.ListByUsersRequest,
-                rows.encode_orders(),
+                rows.encode_orders(given.rows),
                 given.port,
                 counter,
             )
@@ -42,7 +43,7 @@ def main() -> None:
             run_rpc(
                 services["NotificationService"].full_name,
                 notification_pb2.ListByUsersRequest,
-                rows.encode_notifications(),
+                rows.encode_notifications(given.rows),
                 given.port,
                 counter,
             )

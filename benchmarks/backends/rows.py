@@ -1,7 +1,8 @@
 """The rows of the four backends, encoded once when a process starts.
 
 There are 1,000 users with 5 orders of 3 items and 3 notifications each, and 1,000
-products. Rows are small on purpose: what a gateway adds weighs more that way.
+products, unless another number is asked for. Rows are small on purpose: what a gateway
+adds weighs more that way.
 """
 
 from __future__ import annotations
@@ -53,17 +54,17 @@ _KINDS: Final = (
 _THINGS: Final = ("Lantern", "Backpack", "Bell", "Kettle", "Notebook", "Chair")
 
 
-def encode_users() -> dict[str, bytes]:
+def encode_users(count: int = COUNT) -> dict[str, bytes]:
     """Return every user's JSON by id, in the order of the list."""
-    return dict(_encode("u", _user))
+    return dict(_encode("u", _user, count))
 
 
-def encode_products() -> dict[str, bytes]:
+def encode_products(count: int = COUNT) -> dict[str, bytes]:
     """Return every product's JSON by id, in the order of the list."""
-    return dict(_encode("p", _product))
+    return dict(_encode("p", _product, count))
 
 
-def encode_orders() -> dict[str, bytes]:
+def encode_orders(count: int = COUNT) -> dict[str, bytes]:
     """Return, by user id, an encoded ``ListByUsersResponse`` of that user alone.
 
     A protobuf message with a repeated field is the concatenation of messages with
@@ -72,26 +73,26 @@ def encode_orders() -> dict[str, bytes]:
     rng = random.Random(_SEED)
     return {
         f"u{number}": order_pb2.ListByUsersResponse(
-            lists=[_orders(number, rng)]
+            lists=[_orders(number, count, rng)]
         ).SerializeToString()
-        for number in range(1, COUNT + 1)
+        for number in range(1, count + 1)
     }
 
 
-def encode_notifications() -> dict[str, bytes]:
+def encode_notifications(count: int = COUNT) -> dict[str, bytes]:
     """Return, by user id, an encoded ``ListByUsersResponse`` of that user alone."""
     return {
         f"u{number}": notification_pb2.ListByUsersResponse(
             lists=[_notifications(number)]
         ).SerializeToString()
-        for number in range(1, COUNT + 1)
+        for number in range(1, count + 1)
     }
 
 
 def _encode(
-    letter: str, make: Callable[[int], dict[str, Any]]
+    letter: str, make: Callable[[int], dict[str, Any]], count: int
 ) -> Iterator[tuple[str, bytes]]:
-    for number in range(1, COUNT + 1):
+    for number in range(1, count + 1):
         yield f"{letter}{number}", orjson.dumps(make(number), option=orjson.OPT_UTC_Z)
 
 
@@ -122,7 +123,7 @@ def _product(number: int) -> dict[str, Any]:
     }
 
 
-def _orders(number: int, rng: random.Random) -> order_pb2.UserOrders:
+def _orders(number: int, count: int, rng: random.Random) -> order_pb2.UserOrders:
     orders = []
     for position in range(ORDERS):
         placed = _START + timedelta(hours=number, days=position)
@@ -132,7 +133,7 @@ def _orders(number: int, rng: random.Random) -> order_pb2.UserOrders:
                 id=f"o{number * ORDERS + position}",
                 user_id=f"u{number}",
                 status=_STATUSES[position],
-                items=[_item(rng) for _ in range(ITEMS)],
+                items=[_item(count, rng) for _ in range(ITEMS)],
                 total_cents=number * 100 + position,
                 currency="EUR",
                 created_at=placed,
@@ -143,9 +144,9 @@ def _orders(number: int, rng: random.Random) -> order_pb2.UserOrders:
     return order_pb2.UserOrders(user_id=f"u{number}", orders=orders, page_info=page)
 
 
-def _item(rng: random.Random) -> order_pb2.OrderItem:
+def _item(count: int, rng: random.Random) -> order_pb2.OrderItem:
     # Some products sell better than others, as in any shop.
-    product = 1 + int(COUNT * rng.random() ** 2)
+    product = 1 + int(count * rng.random() ** 2)
     return order_pb2.OrderItem(
         product_id=f"p{product}",
         quantity=rng.randint(1, 5),

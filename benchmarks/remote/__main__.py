@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.backends.counter import CallCounter
+from benchmarks.backends.rows import COUNT
 from benchmarks.remote.rows import NAMES, load_graph
 from benchmarks.remote.server import run_server
 
@@ -18,8 +19,10 @@ def main() -> None:
     parser.add_argument("name", choices=NAMES, help="which one")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--calls", type=Path, required=True, help="where to count")
+    parser.add_argument("--rows", type=int, default=COUNT, help="how many")
     given = parser.parse_args()
-    run_server(load_graph(given.name), given.port, CallCounter(given.calls))
+    graph = load_graph(given.name, given.rows)
+    run_server(graph, given.port, CallCounter(given.calls))
 
 
 if __name__ == "__main__":

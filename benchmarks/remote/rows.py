@@ -36,12 +36,12 @@ class Graph:
     """What a field with arguments makes of the value that is in the row."""
 
 
-def load_graph(name: str) -> Graph:
+def load_graph(name: str, count: int = rows.COUNT) -> Graph:
     """Return one of the four subgraphs with its rows."""
-    return _GRAPHS[name]((_SCHEMAS / f"{name}.graphql").read_text())
+    return _GRAPHS[name]((_SCHEMAS / f"{name}.graphql").read_text(), count)
 
 
-def _user(sdl: str) -> Graph:
+def _user(sdl: str, count: int) -> Graph:
     users = {
         key: {
             "id": row["id"],
@@ -55,7 +55,7 @@ def _user(sdl: str) -> Graph:
             },
             "createdAt": row["created_at"],
         }
-        for key, row in _decode(rows.encode_users())
+        for key, row in _decode(rows.encode_users(count))
     }
     return Graph(
         sdl=sdl,
@@ -65,8 +65,8 @@ def _user(sdl: str) -> Graph:
     )
 
 
-def _product(sdl: str) -> Graph:
-    products = dict(_decode(rows.encode_products()))
+def _product(sdl: str, count: int) -> Graph:
+    products = dict(_decode(rows.encode_products(count)))
     return Graph(
         sdl=sdl,
         entities={"Product": products},
@@ -75,9 +75,9 @@ def _product(sdl: str) -> Graph:
     )
 
 
-def _order(sdl: str) -> Graph:
+def _order(sdl: str, count: int) -> Graph:
     users, orders = {}, {}
-    for user_id, encoded in rows.encode_orders().items():
+    for user_id, encoded in rows.encode_orders(count).items():
         (listed,) = order_pb2.ListByUsersResponse.FromString(encoded).lists
         nodes = [_order_row(order) for order in listed.orders]
         orders.update({row["id"]: row for row in nodes})
@@ -119,9 +119,9 @@ def _order_row(order: Any) -> Row:
     }
 
 
-def _notification(sdl: str) -> Graph:
+def _notification(sdl: str, count: int) -> Graph:
     users, notifications = {}, {}
-    for user_id, encoded in rows.encode_notifications().items():
+    for user_id, encoded in rows.encode_notifications(count).items():
         (told,) = notification_pb2.ListByUsersResponse.FromString(encoded).lists
         nodes = [_notification_row(row) for row in told.notifications]
         notifications.update({row["id"]: row for row in nodes})
