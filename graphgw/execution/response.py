@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EncodedData", "GraphQLResponse", "as_plain_json", "refuse"]
 
-_SERIALIZE: Final = orjson.OPT_NON_STR_KEYS
+_ANY_KEYS: Final = orjson.OPT_NON_STR_KEYS
 _BAD_REQUEST: Final = 400
 _WELL_FORMED_CODES: Final = frozenset(
     {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"}
@@ -47,7 +47,7 @@ class EncodedData:
     @classmethod
     def of(cls, value: Any) -> EncodedData:
         """Encode a value."""
-        return cls(orjson.dumps(value, option=_SERIALIZE), value)
+        return cls(_encode(value), value)
 
     def decode(self) -> Any:
         """Return the value, which is the caller's own."""
@@ -100,7 +100,19 @@ class GraphQLResponse:
             return b'{"data":%b}' % self.data.text
         is_usual = self.has_data and not (self.errors or self.extensions)
         answer = {"data": self.data} if is_usual else self.to_json()
-        return orjson.dumps(answer, option=_SERIALIZE)
+        return _encode(answer)
+
+
+def _encode(value: Any) -> bytes:
+    """Return JSON; a scalar's own objects may have keys that are no texts.
+
+    To look out for those takes the encoder most of its time, so that it is only told
+    to where it met one.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(value, option=_ANY_KEYS)
 
 
 def refuse(error: GraphGWError) -> GraphQLResponse:
