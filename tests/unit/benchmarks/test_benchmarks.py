@@ -16,8 +16,9 @@ from backends.protos import order_pb2
 from benchmarks.backends import rows
 from benchmarks.backends.counter import CallCounter, read_count
 from benchmarks.cpu import cpu_seconds, find_tree, parse_stat
+from benchmarks.growth import fit_exponent, print_growth
 from benchmarks.measure import Sample
-from benchmarks.operations import OPERATIONS, http_request
+from benchmarks.operations import GROWTH, OPERATIONS, find_operation, http_request
 from benchmarks.plans import generate_operation, open_example, prepare
 from benchmarks.report import print_table, summarize, to_json
 from benchmarks.targets import PEERS, TARGETS, find_default_targets
@@ -69,6 +70,33 @@ def test_a_goal_that_is_missed_is_said():
 def test_peers_are_measured_only_where_they_are_asked_for():
     assert set(find_default_targets(with_peers=True)) == set(TARGETS)
     assert not set(PEERS) & set(find_default_targets(with_peers=False))
+
+
+def test_growth_is_told_beside_the_size_before():
+    table = print_growth({"gateway": {100: 1.0, 1_000: 10.0, 10_000: 150.0}})
+
+    assert [line.split()[-1] for line in table.splitlines()[3:6]] == [
+        "-",
+        "1.00x",
+        "1.50x",
+    ]
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+def test_the_exponent_is_that_of_the_cost(power):
+    cost = {size: size**power for size in (100, 300, 1_000)}
+
+    assert fit_exponent({10: 5.0, **cost}) == pytest.approx(power)
+
+
+def test_growing_operations_are_found_by_name():
+    assert all(find_operation(o.name) is o for o in GROWTH.values())
+    assert GROWTH[300].variants[0]["first"] == 300
+
+
+def test_backends_have_as_many_rows_as_are_asked_for():
+    assert len(rows.encode_users(3)) == len(rows.encode_orders(3)) == 3
+    assert list(rows.encode_products(2)) == ["p1", "p2"]
 
 
 def test_figures_are_written_with_their_day():
@@ -146,6 +174,7 @@ async def test_operations_fit_the_example_graph():
         schema = gateway.snapshot.supergraph.api_schema
         texts = [generate_operation(schema, rng) for _ in range(20)]
         texts += [operation.query for operation in OPERATIONS.values()]
+        texts.append(GROWTH[10].query)
 
         errors = [error for text in texts for error in validate(schema, parse(text))]
         stages = prepare(gateway.snapshot, texts[0])
