@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
-from graphgw import Subgraph, batched, by, computed, reference, resolved, sourced
+from graphgw import (
+    Subgraph,
+    batched,
+    by,
+    computed,
+    embedded,
+    reference,
+    resolved,
+    sourced,
+)
 from graphgw.directives import (
     CacheControl,
     CacheInvalidation,
@@ -30,22 +38,16 @@ class Product:
     id: strawberry.ID
 
 
-def _euros(cents: int) -> dict[str, Any]:
-    return {"cents": cents, "currency": "EUR"}
-
-
-def _money(cents: int, currency: str) -> dict[str, Any]:
-    return {"cents": cents, "currency": currency}
-
-
 @strawberry.type(description="Some pieces of one product.", directives=[MOBILE])
 class OrderItem:
     """One line of an order."""
 
     product: Product | None = reference(id="product_id")
     quantity: int
-    unit_price: Money = computed(
-        _euros, reads=("unit_price_cents",), description="At the time of the order."
+    unit_price: Money = embedded(
+        cents="unit_price_cents",
+        constants={"currency": "EUR"},
+        options={"description": "At the time of the order."},
     )
 
 
@@ -58,10 +60,10 @@ class Order:
     id: strawberry.ID
     status: resolve.OrderStatus
     items: list[OrderItem]
-    total: Money | None = computed(
-        _money,
-        reads=("total_cents", "currency"),
-        directives=[RequiresScopes(scopes=[["orders:read"]])],
+    total: Money | None = embedded(
+        cents="total_cents",
+        currency="currency",
+        options={"directives": [RequiresScopes(scopes=[["orders:read"]])]},
     )
     note: str | None = strawberry.federation.field(
         description="Only the buyer's own, or with the scope `orders:read`.",

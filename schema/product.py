@@ -7,10 +7,10 @@ from typing import Any
 
 import strawberry
 
-from graphgw import Subgraph, by, computed, resolved, sourced
+from graphgw import Subgraph, by, computed, embedded, resolved, sourced
 from graphgw.directives import CacheControl, CacheScope, CacheTag, ListSize
 from resolvers import product as resolve
-from schema.shared import MOBILE, Money, PageInfo, edges_of, page_info_of
+from schema.shared import MOBILE, Money, PageInfo, edges_of
 
 __all__ = ["subgraph"]
 
@@ -101,7 +101,7 @@ class ProductConnection:
 
     nodes: list[Product] = sourced("items")
     edges: list[ProductEdge] = computed(edges_of, reads=("items",))
-    page_info: PageInfo = computed(page_info_of, reads=("has_more", "next_cursor"))
+    page_info: PageInfo = embedded(has_more="has_more", end_cursor="next_cursor")
     total_count: int = sourced("total")
 
 

@@ -11,7 +11,7 @@ import strawberry
 from graphgw import computed, sourced
 from graphgw.directives import Tag
 
-__all__ = ["MOBILE", "Money", "PageInfo", "edges_of", "page_info_of"]
+__all__ = ["MOBILE", "Money", "PageInfo", "edges_of"]
 
 MOBILE: Final = Tag(name="mobile")
 """Stands on what the variant ``mobile`` shows; on a type it counts for its fields."""
@@ -25,11 +25,6 @@ def edges_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
 def _id_of(row: Any) -> str:
     found: str = row["id"] if isinstance(row, dict) else row.id
     return found
-
-
-def page_info_of(has_more: bool, next_cursor: str | None) -> dict[str, Any]:  # noqa: FBT001 - read from a row
-    """Return the row of a ``PageInfo`` from a REST page."""
-    return {"has_more": has_more, "end_cursor": next_cursor}
 
 
 def _amount(cents: int) -> Decimal:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from graphgw import Subgraph, by, computed, resolved, sourced
+from graphgw import Subgraph, by, computed, embedded, resolved, sourced
 from graphgw.directives import (
     Authenticated,
     CacheControl,
@@ -19,7 +19,7 @@ from graphgw.directives import (
     Sunset,
 )
 from resolvers import user as resolve
-from schema.shared import MOBILE, PageInfo, edges_of, page_info_of
+from schema.shared import MOBILE, PageInfo, edges_of
 
 __all__ = ["subgraph"]
 
@@ -77,7 +77,7 @@ class UserConnection:
 
     nodes: list[User] = sourced("items")
     edges: list[UserEdge] = computed(edges_of, reads=("items",))
-    page_info: PageInfo = computed(page_info_of, reads=("has_more", "next_cursor"))
+    page_info: PageInfo = embedded(has_more="has_more", end_cursor="next_cursor")
     total_count: int = sourced("total")
 
 

@@ -24,6 +24,7 @@ NAMES = [
     "by",
     "computed",
     "create_app",
+    "embedded",
     "grpc_source",
     "loader",
     "reference",

@@ -11,13 +11,20 @@ from graphql import (
     GraphQLObjectType,
     get_named_type,
     is_abstract_type,
+    is_non_null_type,
 )
 from strawberry.federation.schema_directives import External, Key
 from strawberry.types.base import get_object_definition
 
 from graphgw.errors import Problem
 from graphgw.subgraphs.local.expected_rows import promised_rows
-from graphgw.subgraphs.local.fields import Batched, Computed, Reference, Resolved
+from graphgw.subgraphs.local.fields import (
+    Batched,
+    Computed,
+    Reference,
+    Resolved,
+    RowOf,
+)
 from graphgw.subgraphs.local.key_fields import key_paths
 from graphgw.subgraphs.local.schema import (
     NO_DEFAULT,
@@ -76,6 +83,8 @@ def _check_field(
             yield from _check_resolved(schema, declared, function, where)
         case Computed(function, reads):
             yield from _check_computed(function, reads, where)
+            if isinstance(function, RowOf):
+                yield from _check_embedded(schema, core_field, function, where)
         case Reference(pairs):
             target = get_named_type(core_field.type).name
             yield from _check_reference(schema, target, dict(pairs), where)
@@ -117,6 +126,27 @@ def _check_computed(
     except TypeError:
         name = getattr(function, "__name__", "the function")
         yield Problem(f'"{name}" does not take {len(reads)} values', where)
+
+
+def _check_embedded(
+    schema: LocalSchema, core_field: GraphQLField, function: RowOf, where: str
+) -> Iterator[Problem]:
+    """Find what an embedded object must have, and no part of it stands for."""
+    declared = get_named_type(core_field.type)
+    if not isinstance(declared, GraphQLObjectType):
+        yield Problem(f"only objects can be embedded; {declared.name} is none", where)
+        return
+    given = {*function.names, *function.constants}
+    for name, inner in declared.fields.items():
+        if not is_plain(inner) or not is_non_null_type(inner.type):
+            continue
+        first = schema.plain_path(name, inner).row[0]
+        if first not in given:
+            yield Problem(
+                f"{declared.name}.{name} is never null, and has no part",
+                where,
+                f"say what holds it: embedded({first}=...)",
+            )
 
 
 def _check_reference(

@@ -24,6 +24,7 @@ from graphql import (
 
 from graphgw.errors import SourceBadAnswerError
 from graphgw.subgraphs.local.columns import is_list_class
+from graphgw.subgraphs.local.rows import INTEGER
 from graphgw.subgraphs.local.well_known import stamp_text
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ def leaf_lines(
         return [], leaf_expression(read, non_null, leaf, scope)
     careful = scope.add(_checked(leaf, must=must), leaf.name)
     wrong = _WRONG[leaf.name].format(v=name)
-    if not must:
+    if leaf.name == "Int" and INTEGER in read.fits and read.never_null:
+        wrong = _OUT_OF_RANGE.format(v=name)
+    elif not must:
         wrong = f"{name} is not None and ({wrong})"
     alike = _ALIKE.get(leaf.name, "").format(v=name)
     lines = [
@@ -220,10 +223,11 @@ _ALIKE: Final[Mapping[str, str]] = {
     "Float": "float({v}) if type({v}) is int and "
     f"-{2**53} <= {{v}} <= {2**53} else ",
 }
+_OUT_OF_RANGE: Final = f"not -{_MAX_INT + 1} <= {{v}} <= {_MAX_INT}"
 _WRONG: Final[Mapping[str, str]] = {
     "String": "type({v}) is not str",
     "ID": "type({v}) is not str",
-    "Int": f"type({{v}}) is not int or not -{_MAX_INT + 1} <= {{v}} <= {_MAX_INT}",
+    "Int": f"type({{v}}) is not int or {_OUT_OF_RANGE}",
     "Float": "type({v}) is not float or {v} - {v}",
     "Boolean": "{v} is not True and {v} is not False",
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from graphgw.subgraphs.local.fields import RowOf
 from graphgw.subgraphs.local.program import (
     AbstractProgram,
     BatchRead,
@@ -63,6 +64,8 @@ def expected_rows(
 
 def promised_rows(function: Callable[..., Any]) -> list[type]:
     """Return the classes of rows that a function's annotation promises."""
+    if isinstance(function, RowOf):
+        return [dict]
     try:
         annotation = get_type_hints(function).get("return")
     except Exception:  # noqa: BLE001 - names that only a type checker knows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, Unpack
 
 import strawberry
@@ -25,11 +25,13 @@ __all__ = [
     "FieldOptions",
     "Reference",
     "Resolved",
+    "RowOf",
     "Sourced",
     "batched",
     "binding_of",
     "by",
     "computed",
+    "embedded",
     "reference",
     "resolved",
     "sourced",
@@ -67,6 +69,21 @@ class Computed:
 
     function: Callable[..., Any]
     reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowOf:
+    """Makes the row of an embedded object: of values in order, and of constants.
+
+    Generated code need not call it, as all that it does is known.
+    """
+
+    names: tuple[str, ...]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, *values: Any) -> dict[str, Any]:
+        """Return the row."""
+        return {**self.constants, **dict(zip(self.names, values, strict=True))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +188,31 @@ def computed(
         name: str = computed("{} {}".format, reads=("first_name", "last_name"))
     """
     return _field(Computed(function, reads), function, options)
+
+
+def embedded(
+    *,
+    constants: Mapping[str, Any] | None = None,
+    options: FieldOptions | None = None,
+    **parts: str,
+) -> Any:
+    """Declare a field that is an object whose values stand in the row around it.
+
+    It is never null. It says the same as ``computed`` with a function that returns a
+    dict, and costs less: no function is called, and no dict made, for each row.
+
+    Args:
+        constants: Values of the object that are the same for every row.
+        options: As for ``strawberry.federation.field``.
+        **parts: For each value that the object's type reads from its rows, what holds
+            it in the row around: a field, key, attribute or dotted path.
+
+    Example::
+
+        unit_price: Money = embedded(cents="unit_price_cents", currency="currency")
+    """
+    function = RowOf(tuple(parts), dict(constants or {}))
+    return _field(Computed(function, tuple(parts.values())), function, options or {})
 
 
 def sourced(source: str, **options: Unpack[FieldOptions]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphgw.subgraphs.local.fields import RowOf
 from graphgw.subgraphs.local.program import (
     AbstractProgram,
     BatchRead,
@@ -68,6 +69,10 @@ def _origin(field: FieldProgram) -> str:
             text = f"batch {loader.name} by {names}"
         case ResolvedCall(function):
             text = f"call {_name(function)}"
+        case ComputedCall(RowOf() as row, reads):
+            pairs = zip(row.names, reads, strict=True)
+            names = ", ".join(f"{name}={'.'.join(path.row)}" for name, path in pairs)
+            text = f"embed {names}"
         case ComputedCall(function, reads):
             names = ", ".join(".".join(path.row) for path in reads)
             text = f"compute {_name(function)} of {names}"

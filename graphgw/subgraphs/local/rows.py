@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DICT",
+    "INTEGER",
     "REPRESENTATION",
     "MessageRows",
     "Read",
@@ -31,11 +32,15 @@ __all__ = [
 ]
 
 
+INTEGER: Final = "an integer"
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """An expression that reads one value, and what is certain of it.
 
-    ``fits`` names the leaf types whose every rule the value keeps. ``is_list`` is set
+    ``fits`` names the leaf types whose every rule the value keeps, and has ``INTEGER``
+    for one that is an ``int``, but may be too large for ``Int``. ``is_list`` is set
     where the value is certainly a list (never ``None``); ``items`` then tells of its
     items. A value that ``is_final`` was coerced before. ``enum_table`` are GraphQL
     names by what is read, where that is not the enum's own. ``stamp`` reads the
@@ -385,6 +390,13 @@ _FITS: Final[Mapping[int, frozenset[str]]] = {
     FieldDescriptor.TYPE_INT32: frozenset({"Int"}),
     FieldDescriptor.TYPE_SINT32: frozenset({"Int"}),
     FieldDescriptor.TYPE_SFIXED32: frozenset({"Int"}),
+    FieldDescriptor.TYPE_INT64: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_SINT64: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_SFIXED64: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_UINT32: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_UINT64: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_FIXED32: frozenset({INTEGER}),
+    FieldDescriptor.TYPE_FIXED64: frozenset({INTEGER}),
     FieldDescriptor.TYPE_BOOL: frozenset({"Boolean"}),
     FieldDescriptor.TYPE_STRING: frozenset({"String", "ID"}),
 }

@@ -10,6 +10,7 @@ from graphgw import (
     batched,
     by,
     computed,
+    embedded,
     reference,
     resolved,
     sourced,
@@ -167,6 +168,32 @@ def test_a_reference_gives_a_whole_key():
     assert refusal_of(query=Lines) == [
         ("Line.part", "['sku'] is no key of Product"),
         ("Line.plain", "['id'] is no key of Plain"),
+    ]
+
+
+def test_an_embedded_object_has_a_part_for_all_that_is_never_null():
+    @strawberry.type
+    class Money:
+        cents: int
+        currency: str = sourced("iso")
+        note: str | None
+        shown: str = computed("{}".format, reads=("cents",))
+
+    @strawberry.type
+    class Order:
+        whole: Money = embedded(cents="total", constants={"iso": "EUR"})
+        half: Money = embedded(cents="total", currency="currency")
+        number: int = embedded(cents="total")
+
+    globals()["Money"] = Money
+
+    @strawberry.type
+    class Query:
+        order: Order | None = resolved(find)
+
+    assert refusal_of(query=Query) == [
+        ("Order.half", "Money.currency is never null, and has no part"),
+        ("Order.number", "only objects can be embedded; Int is none"),
     ]
 
 
