@@ -279,6 +279,7 @@ class StreamConnection(asyncio.Protocol):
             return
         self.has_answer_bytes = True
         failure = None
+        had_headers, buffered = self._has_headers, self._buffered
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -288,7 +289,10 @@ class StreamConnection(asyncio.Protocol):
             failure = bad_answer(self._source, str(error))
         if failure is not None and not self._is_complete:
             self._failure = self._failure or failure
-        if not self._has_headers and self._failure is None:
+        if self._has_headers and (self._buffered > buffered or not had_headers):
+            self._head_bytes = 0
+        elif self._failure is None and not self._is_complete:
+            # Of a head, a trailer or a chunk's extension: none of them may be endless.
             self._count_head(len(data))
         if self._failure is not None:
             self._fail(self._failure)

@@ -11,6 +11,7 @@ import pytest
 
 from graphgw.errors import (
     BadRequestError,
+    SourceAnswerTooLargeError,
     SourceBadAnswerError,
     SourceDisconnectedError,
     SourceError,
@@ -41,6 +42,8 @@ class Service:
     """Whatever follows the head of a request is read after it is set."""
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     """A request in chunks came to its end."""
+    more: tuple[bytes, ...] = ()
+    """Written after each answer, each piece in a turn of its own."""
 
     async def connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -52,6 +55,9 @@ class Service:
                 writer.write(self.answers.pop(0) if self.answers else OK)
                 if self.before_close:
                     break
+                for piece in self.more:
+                    await asyncio.sleep(0.001)
+                    writer.write(piece)
                 await self.gate.wait()
                 if b"chunked" in self.received:
                     self.received += await reader.readuntil(b"0\r\n\r\n")
@@ -255,6 +261,40 @@ async def test_a_chunk_that_is_none_is_an_error(
 
     with pytest.raises(SourceBadAnswerError):
         await send(transport, ask(service))
+
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param(b"0\r\nx: " + b"a" * 10_000, id="trailer"),
+        pytest.param(b"0\r\n" + b"a" * 10_000, id="name-of-a-trailer"),
+        pytest.param(b"2;" + b"a" * 10_000, id="chunk-extension"),
+        pytest.param(b"0" * 10_000, id="chunk-size"),
+    ],
+)
+async def test_what_surrounds_a_body_is_bounded_like_a_head(
+    service: Service, transport: StreamTransport, endless: bytes
+):
+    service.answers = [_CHUNKED]
+    service.more = (endless[:100], endless[100:])
+
+    with pytest.raises(SourceAnswerTooLargeError):
+        await asyncio.wait_for(send(transport, ask(service)), 5)
+
+
+async def test_a_body_may_come_in_any_number_of_small_chunks(
+    service: Service, transport: StreamTransport
+):
+    extension = b"1;a=" + b"b" * 100 + b"\r\n"
+    service.answers = [_CHUNKED]
+    service.more = (*(extension, b"x\r\n") * 50, b"0\r\nx-late: 1\r\n\r\n")
+
+    body = await asyncio.wait_for(send(transport, ask(service)), 5)
+
+    assert body == b"ok" + b"x" * 50
 
 
 @pytest.mark.parametrize(
