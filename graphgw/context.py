@@ -126,7 +126,7 @@ class RequestContext:
         "stale",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a request is
         self,
         *,
         deadline: Deadline,
@@ -137,20 +137,22 @@ class RequestContext:
         client: ClientInfo | None = None,
         sources: Sources | None = None,
         loaders: Loaders | None = None,
+        open_loaders: Callable[[RequestContext], Loaders] | None = None,
+        may_share: bool = True,
     ) -> None:
         self.deadline = deadline
         self.headers: Headers = {} if headers is None else headers
         self.observer = observer
         self.request_id = request_id
         self.client = client or UNKNOWN_CLIENT
-        self.may_share = True
+        self.may_share = may_share
         self.noted_ages: list[tuple[str, str | None]] | None = None
         self.parts: AnswerParts | None = None
         self.stale: tuple[str, ...] = ()
         self._principal = principal
         self._sources = sources
         self._loaders = loaders
-        self._open_loaders: Callable[[RequestContext], Loaders] | None = None
+        self._open_loaders = open_loaders
 
     def mark_stale(self, coordinate: str) -> None:
         """Note that the answer holds values that are older than they should be."""
@@ -189,9 +191,10 @@ class RequestContext:
             self._loaders = self._open_loaders(self)
         return self._loaders
 
-    def adopt_loaders(self, loaders: Loaders) -> None:
-        """Take the loaders that were made for this context."""
-        self._loaders = loaders
+    def forget_rows(self) -> None:
+        """Let go of the rows that loaders hold, if there are any."""
+        if self._loaders is not None:
+            self._loaders.forget()
 
     def drop_loaders(self) -> None:
         """Let go of the loaders, once nothing of the request runs any more.
@@ -199,14 +202,14 @@ class RequestContext:
         They name this context, so that both would otherwise stay until the garbage
         collector comes for them.
         """
-        self._loaders = None
+        self._loaders = self._open_loaders = None
 
     def with_loaders(self, loaders: Loaders) -> RequestContext:
         """Return the same context with other loaders."""
         return self._copy(loaders)
 
     def _copy(self, loaders: Loaders | None = None) -> RequestContext:
-        context = RequestContext(
+        return RequestContext(
             deadline=self.deadline,
             principal=self._principal,
             headers=self.headers,
@@ -215,9 +218,8 @@ class RequestContext:
             client=self.client,
             sources=self._sources,
             loaders=loaders,
+            may_share=self.may_share,
         )
-        context.may_share = self.may_share
-        return context
 
     def noting_ages(self) -> RequestContext:
         """Return the same context, which notes what services say of their answers."""
@@ -241,17 +243,16 @@ class RequestContext:
             deadline: The latest of all who share the call.
             open_loaders: Makes loaders of its own, when they are first needed.
         """
-        context = RequestContext(
+        return RequestContext(
             deadline=deadline,
             principal=None,
             headers=headers,
             observer=self.observer,
             request_id=self.request_id,
             sources=self._sources,
+            open_loaders=open_loaders,
+            may_share=self.may_share,
         )
-        context._open_loaders = open_loaders
-        context.may_share = self.may_share
-        return context
 
     def load(
         self, loader: object, key: object, /, **arguments: Any

@@ -23,7 +23,6 @@ from graphgw.policies.drop_cached import read_dropped_tags
 from graphgw.served_graph import ServedGraph
 from graphgw.sources.settings import ServiceSettings
 from graphgw.stores.protocol import StoreError
-from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import OperationFinished
 from graphgw.telemetry.observer import Observer, Observers
 from graphgw.telemetry.request_ids import RequestIds, is_request_id
@@ -226,7 +225,9 @@ class Gateway:
         try:
             if principal is None:
                 authenticator = served.resources.authenticator
-                principal = await authenticator.authenticate(headers, peer)
+                principal = authenticator.recognize(headers, peer)
+                if principal is None:
+                    principal = await authenticator.authenticate(headers, peer)
             snapshot = served.snapshot
             named = variant is not None or principal.variant is not None
             if named or snapshot.has_choice:
@@ -363,26 +364,18 @@ class Gateway:
     ) -> RequestContext:
         """Return a fresh context with loaders of its own."""
         served = self._served
-        resources, settings = served.resources, served.settings
-        context = RequestContext(
+        settings = served.settings
+        return RequestContext(
             deadline=Deadline.after(settings.deadline),
             principal=principal,
             headers=headers,
             observer=self.observer,
             request_id=request_id,
             client=_read_client(headers),
-            sources=resources.connections,
+            sources=served.resources.connections,
+            open_loaders=served.open_loaders,
+            may_share=settings.sharing,
         )
-        context.may_share = settings.sharing
-        context.adopt_loaders(
-            RequestLoaders(
-                context,
-                resources.cache,
-                resources.sharing,
-                served.snapshot.loader_rules,
-            )
-        )
-        return context
 
     def _report_refusal(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from graphgw.errors import BadRequestError, GraphGWError, PersistedQueryNotFoundError
 from graphgw.execution.response import (
@@ -22,11 +22,13 @@ from graphgw.telemetry.events import (
     OperationFinished,
     OperationPrepared,
 )
+from graphgw.turns import next_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from graphgw.answers.answer_cache import AnswerCache
+    from graphgw.answers.place import AnswerPlace
     from graphgw.context import RequestContext
     from graphgw.execution.compile import CompiledPlan
     from graphgw.operations.operation import (
@@ -135,21 +137,33 @@ def _check_kind(operation: Operation, *, allows_mutation: bool) -> None:
         raise BadRequestError("mutations must be sent by POST", status=405)
 
 
-async def _answer(
+def _answer(
+    snapshot: Snapshot,
+    operation: Operation,
+    variables: JSONObject,
+    context: RequestContext,
+    answers: AnswerCache | None,
+) -> Coroutine[Any, Any, GraphQLResponse]:
+    """Run an operation as far as the policies let it."""
+    if operation.literals:
+        variables = {**variables, **operation.literals}
+    if snapshot.policies.is_open(operation, context.principal):
+        return _find(snapshot, operation, variables, context, ALLOWED, answers)
+    return _decide(snapshot, operation, variables, context, answers)
+
+
+async def _decide(
     snapshot: Snapshot,
     operation: Operation,
     variables: JSONObject,
     context: RequestContext,
     answers: AnswerCache | None,
 ) -> GraphQLResponse:
-    if operation.literals:
-        variables = {**variables, **operation.literals}
+    """Ask the policies, run what they allow, and settle with them."""
     policies = snapshot.policies
-    decision = ALLOWED
-    if not policies.is_open(operation, context.principal):
-        decision = await policies.decide(context, operation, variables)
-        if decision.refusal is not None:
-            return _with_headers(refuse(decision.refusal), decision)
+    decision = await policies.decide(context, operation, variables)
+    if decision.refusal is not None:
+        return _with_headers(refuse(decision.refusal), decision)
     if decision is ALLOWED:  # there is nothing to settle
         return await _find(snapshot, operation, variables, context, decision, answers)
     outcome = _NO_ANSWER
@@ -168,21 +182,36 @@ async def _answer(
     return response
 
 
-async def _find(
+def _find(
     snapshot: Snapshot,
     operation: Operation,
     variables: JSONObject,
     context: RequestContext,
     decision: Decision,
     answers: AnswerCache | None,
-) -> GraphQLResponse:
-    """Return the answer that is kept, or run the operation and keep it."""
+) -> Coroutine[Any, Any, GraphQLResponse]:
+    """Return the answer that is kept, or run the operation."""
     key = _plan_key(snapshot, operation, decision, context)
-    place = None
     if answers is not None:
         place = snapshot.name_answer(key, operation, variables, context)
-    if answers is None or place is None or answers.is_hopeless(place.key):
-        return await _run(snapshot, key, operation, variables, context, decision)
+        if place is not None and not answers.is_hopeless(place.key):
+            return _find_kept(
+                snapshot, key, operation, variables, context, decision, answers, place
+            )
+    return _run(snapshot, key, operation, variables, context, decision)
+
+
+async def _find_kept(
+    snapshot: Snapshot,
+    key: PlanKey,
+    operation: Operation,
+    variables: JSONObject,
+    context: RequestContext,
+    decision: Decision,
+    answers: AnswerCache,
+    place: AnswerPlace,
+) -> GraphQLResponse:
+    """Return the answer that is kept, or run the operation and keep its answer."""
     kept = await answers.find(place, context)
     if kept is not None:
         headers = snapshot.cache_headers(
@@ -224,9 +253,14 @@ async def _run(
     too_many = snapshot.policies.check_calls(context, compiled)
     if too_many is not None:
         return _with_headers(refuse(too_many), decision)
+    if compiled.is_small:
+        await next_turn()
     result = await run_plan(
         compiled, context, variables, names_subgraphs=snapshot.names_subgraphs
     )
+    if compiled.is_small:
+        # Larger answers are sent off first: there is much that they hold on to.
+        await next_turn()
     if result.refused_rows:
         refusal = snapshot.policies.refuse_rows(context.principal, result.refused_rows)
         if refusal is not None:

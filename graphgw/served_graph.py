@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from graphgw.assemble import RemoteSubgraphs, assemble
@@ -18,6 +19,7 @@ from graphgw.operations.worker import ColdWorker
 from graphgw.resources import open_resources
 from graphgw.route_targets import NO_ROUTES, RouteParts, open_routes
 from graphgw.sources.sdl_source import open_sdl_source
+from graphgw.subgraphs.loaders import RequestLoaders
 from graphgw.telemetry.events import InternalFailure, SnapshotSwapped
 from graphgw.warm_up import remember_documents, warm_up
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from graphgw.config.settings import Settings
-    from graphgw.context import RequestContext
+    from graphgw.context import Loaders, RequestContext
     from graphgw.execution.response import GraphQLResponse
     from graphgw.operations.operation import GraphQLRequest
     from graphgw.resources import Resources
@@ -85,6 +87,8 @@ class ServedGraph:
         self._answer_route = answer_route
         self._snapshot: Snapshot | None = None
         self._resources: Resources | None = None
+        self.open_loaders: Callable[[RequestContext], Loaders] = RequestLoaders
+        """Makes the loaders of a request, when it first needs some."""
         self._remote = RemoteSubgraphs()
         self._source = _open_source(settings)
         self._sdl: str | None = None
@@ -231,6 +235,12 @@ class ServedGraph:
         old_resources, self._resources = self.resources, resources
         old_settings, self.settings = self.settings, settings
         self._snapshot, self._sdl = snapshot, sdl
+        self.open_loaders = partial(
+            RequestLoaders,
+            cache=resources.cache,
+            sharing=resources.sharing,
+            rules=snapshot.loader_rules,
+        )
         self.routes = routes
         self.variant_paths = _variant_paths(settings)
         self._observer.observe(

@@ -32,7 +32,7 @@ LAYERS = (
     ("context",),
     ("telemetry",),
     ("errors",),
-    ("types",),
+    ("turns", "types"),
 )
 """Highest first; packages on one line do not import each other."""
 

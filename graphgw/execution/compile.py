@@ -13,7 +13,12 @@ from graphgw.execution.introspection import build_introspection
 from graphgw.execution.merge import build_merge_rules
 from graphgw.execution.project import build_projection
 from graphgw.execution.representations import build_collector
-from graphgw.execution.shape import build_shape, find_type
+from graphgw.execution.shape import (
+    CompositeShape,
+    ListShape,
+    build_shape,
+    find_type,
+)
 from graphgw.execution.trust import find_tree_keys, is_trusted
 from graphgw.federation.selection import Field
 
@@ -77,6 +82,8 @@ class CompiledPlan:
     """For each row rule the fetches that bring what it reads."""
     roots: tuple[CompiledFetch, ...] = field(default=(), repr=False)
     """All fetches, where their answers side by side are all there is to project."""
+    is_small: bool = False
+    """Whether no list can be in the answer."""
 
     @property
     def calls(self) -> int:
@@ -167,7 +174,27 @@ def compile_plan(
         row_rules=row_rules,
         row_inputs=rows.inputs,
         roots=() if introspection or row_rules else _find_roots(fetches),
+        is_small=introspection is None and not _holds_lists(shape),
     )
+
+
+def _holds_lists(shape: ObjectShape) -> bool:
+    """Tell whether a list may stand anywhere in an object."""
+    kinds = [found.value.kind for found in shape.fields if found.value is not None]
+    return any(
+        isinstance(kind, ListShape)
+        or (
+            isinstance(kind, CompositeShape)
+            and any(_holds_lists(inner) for inner in _objects(kind))
+        )
+        for kind in kinds
+    )
+
+
+def _objects(kind: CompositeShape) -> list[ObjectShape]:
+    """Return the shapes that objects at a place may have."""
+    shapes = list(kind.objects.values())
+    return shapes if kind.unnamed is None else [*shapes, kind.unnamed]
 
 
 def _find_roots(fetches: Sequence[CompiledFetch]) -> tuple[CompiledFetch, ...]:

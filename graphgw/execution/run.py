@@ -97,8 +97,7 @@ async def run_plan(
             for root, answer in zip(roots, answers, strict=True):
                 run.take_answer(root, answer)
             result = await run.result(names_subgraphs=names_subgraphs)
-    if context.has_loaders:
-        context.loaders.forget()  # so that rows go before the answer is encoded
+    context.forget_rows()  # so that they go before the answer is encoded
     return result
 
 

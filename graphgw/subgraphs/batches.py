@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from itertools import islice
-from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiodataloader import DataLoader
 
+from graphgw.turns import next_turn
+
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["BatchFunction", "BatchLoader", "Peek"]
 
@@ -221,7 +222,7 @@ class BatchLoader(DataLoader[Any, Any]):
     async def _lead(self, flight: _Flight) -> None:
         """Wait a turn for company, then make the call."""
         try:
-            await _turn()
+            await next_turn()
             if self._boarding is flight:
                 self._boarding = None
             keys = flight.keys
@@ -284,12 +285,6 @@ class BatchLoader(DataLoader[Any, Any]):
         for key in flight.keys:
             if flying.get(key) is flight:
                 del flying[key]
-
-
-@coroutine
-def _turn() -> Generator[None, None, None]:
-    """Wait until the loop comes around: ``asyncio.sleep(0)`` without its coroutine."""
-    yield
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:

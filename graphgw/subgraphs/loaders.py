@@ -178,7 +178,7 @@ class RequestLoaders:
     ) -> None:
         self._context = context
         self._cache = cache
-        self._rules = rules
+        self._rules = rules if cache is not None else _NO_RULES
         self._sharing = sharing
         self._batches: dict[object, BatchLoader] = {}
         self._declared: dict[object, Loader[..., Any]] = {}
@@ -253,7 +253,9 @@ class RequestLoaders:
         loader = declared if isinstance(declared, Loader) else self._plain(declared)
         if loader.defaults:
             arguments = {**loader.defaults, **arguments}
-        if rule is None and self._rules:
+        if self._cache is None:
+            rule = None
+        elif rule is None and self._rules:
             rule = self._rules.get(loader.function)
         frozen = _freeze(arguments) if arguments else None
         key = (loader.function, frozen, rule)

@@ -113,6 +113,8 @@ class Authenticator:
         self._checks_addresses = addresses.switch != "off" and bool(
             self._allow or self._deny
         )
+        self._takes_peers = not (self._checks_addresses or self._proxies)
+        """Whether whoever is at the other end is the client, and may call."""
         self._header = auth.api_keys.header.lower()
         self._has_api_keys = self._api_keys.is_configured or self._key_table is not None
 
@@ -132,6 +134,24 @@ class Authenticator:
     def is_ready(self) -> bool:
         """Tell whether the tokens of every issuer can be verified."""
         return all(source.at_hand() for _, source in self._issuers.values())
+
+    def recognize(self, headers: Headers, peer: str | None) -> Principal | None:
+        """Return who is asking without proving anything, if they may.
+
+        Args:
+            headers: Lower-case header names and values.
+            peer: The address at the other end of the connection.
+
+        Returns:
+            An anonymous principal; ``None`` where ``authenticate`` must be asked.
+        """
+        if not self._takes_peers:
+            return None
+        if self._issuers and "authorization" in headers:
+            return None
+        if self._has_api_keys and self._header in headers:
+            return None
+        return _anonymous_at(peer)
 
     async def authenticate(self, headers: Headers, peer: str | None) -> Principal:
         """Return who is asking.

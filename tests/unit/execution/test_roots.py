@@ -379,3 +379,16 @@ async def test_both_ways_give_the_same(shop, users, orders, products, data):
     assert short == general
     if short[0].data is not None:
         assert list(short[0].data) == list(general[0].data)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_small"),
+    [
+        pytest.param(ALONE, True, id="one object"),
+        pytest.param("{ count user { name total } }", True, id="objects"),
+        pytest.param(SEVERAL, False, id="a list"),
+        pytest.param("{ count __schema { types { name } } }", False, id="the schema"),
+    ],
+)
+def test_a_plan_is_small_where_no_list_can_be_in_its_answer(shop, query, is_small):
+    assert compile_query(shop, query).is_small is is_small

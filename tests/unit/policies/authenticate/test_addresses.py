@@ -96,3 +96,23 @@ async def test_a_denied_client_is_denied_behind_a_trusted_proxy():
 def test_a_wrong_network_is_told_at_once():
     with pytest.raises(ConfigurationError, match="not an address or network"):
         authenticator(deny=("192.0.2.0/99",))
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param({"deny": ("192.0.2.0/24",)}, id="denied"),
+        pytest.param({"allow": ("192.0.2.0/24",)}, id="allowed"),
+        pytest.param({"trusted_proxies": ("192.0.2.1/32",)}, id="a proxy"),
+    ],
+)
+async def test_nobody_is_recognized_whose_address_must_be_looked_at(addresses):
+    found = authenticator(**addresses)
+
+    assert found.recognize({}, "192.0.2.1") is None
+
+
+async def test_who_proves_nothing_is_recognized_as_anonymous_at_their_address():
+    found = authenticator()
+
+    assert found.recognize({}, "192.0.2.1") == await found.authenticate({}, "192.0.2.1")
