@@ -37,15 +37,26 @@ class ColdWorker:
         """How many runs wait or go on."""
         return len(self._runs)
 
-    async def run(self, key: Hashable, function: Callable[[], T]) -> T:
+    async def run(
+        self,
+        key: Hashable,
+        function: Callable[[], T],
+        keep: Callable[[T], object] | None = None,
+    ) -> T:
         """Run ``function`` in the thread, or join the run of the same key.
+
+        Args:
+            key: Names the run.
+            function: What is run.
+            keep: Gets the result in the event loop, once, in the moment in which the
+                run cannot be joined any more, even where nobody waits for it.
 
         Raises:
             OverloadedError: The queue is full, or the worker is closed.
         """
         run = self._runs.get(key)
         if run is None:
-            run = self._start(key, function)
+            run = self._start(key, function, keep)
         await asyncio.wait((run,))
         if run.cancelled():
             raise OverloadedError("the gateway is stopping")
@@ -55,7 +66,12 @@ class ColdWorker:
         result: T = run.result()
         return result
 
-    def _start(self, key: Hashable, function: Callable[[], T]) -> asyncio.Future[T]:
+    def _start(
+        self,
+        key: Hashable,
+        function: Callable[[], T],
+        keep: Callable[[T], object] | None,
+    ) -> asyncio.Future[T]:
         if self._is_closed:
             raise OverloadedError("the gateway is stopping")
         if len(self._runs) > self.queue_size:
@@ -66,13 +82,19 @@ class ColdWorker:
         loop = asyncio.get_running_loop()
         run = loop.run_in_executor(self._executor, function)
         self._runs[key] = run
-        run.add_done_callback(lambda done: self._forget(key, done))
+        run.add_done_callback(lambda done: self._forget(key, done, keep))
         return run
 
-    def _forget(self, key: Hashable, run: asyncio.Future[Any]) -> None:
+    def _forget(
+        self,
+        key: Hashable,
+        run: asyncio.Future[T],
+        keep: Callable[[T], object] | None,
+    ) -> None:
         del self._runs[key]
-        if not run.cancelled():
-            run.exception()  # marks it as seen, also when every waiter has left
+        # To look at the failure marks it as seen, also when every waiter has left.
+        if not run.cancelled() and run.exception() is None and keep is not None:
+            keep(run.result())
 
     async def aclose(self) -> None:
         """Refuse new runs, cancel those that wait, let the current one end."""

@@ -76,6 +76,60 @@ async def test_a_cancelled_waiter_leaves_the_others(worker):
     assert await second == "done"
 
 
+async def test_a_result_is_kept_though_everybody_has_left(worker):
+    gate = threading.Event()
+    kept: list[str] = []
+
+    def work() -> str:
+        gate.wait(5)
+        return "done"
+
+    waiters = [
+        asyncio.create_task(worker.run("k", work, kept.append)) for _ in range(100)
+    ]
+    await asyncio.sleep(0)
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.wait(waiters)
+    gate.set()
+    await worker.run("other", lambda: None)
+
+    assert kept == ["done"]
+
+
+async def test_there_is_no_moment_between_running_and_being_kept(worker):
+    kept: dict[str, int] = {}
+    runs: list[int] = []
+    waiters = []
+
+    def work() -> int:
+        runs.append(1)
+        return 1
+
+    async def ask() -> None:
+        if "k" not in kept:
+            await worker.run("k", work, lambda found: kept.setdefault("k", found))
+
+    for _ in range(2000):
+        waiters.append(asyncio.create_task(ask()))
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiters)
+
+    assert (runs, kept) == ([1], {"k": 1})
+
+
+async def test_a_failure_is_not_kept(worker):
+    kept: list[object] = []
+
+    def fail() -> None:
+        raise LimitError("too much")
+
+    with pytest.raises(LimitError):
+        await worker.run("k", fail, kept.append)
+
+    assert kept == []
+
+
 async def test_a_failure_that_nobody_waits_for_is_no_warning(worker):
     gate = threading.Event()
 
