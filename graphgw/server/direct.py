@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from graphgw.errors import GraphGWError, OverloadedError
 from graphgw.operations.cache import BoundedCache
-from graphgw.server.graphql_http import may_change
+from graphgw.server.graphql_http import may_change, write_answer
 from graphgw.server.known_requests import KnownRequests
 from graphgw.server.protocol import ConnectionLimits, GuardedProtocol
 from graphgw.server.routes import KNOWN
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from graphgw.config.settings import ServerSettings
     from graphgw.server.front import GraphQLFront
-    from graphgw.server.graphql_http import Answer, GraphQLHTTP, RequestHead
+    from graphgw.server.graphql_http import GraphQLHTTP, RequestHead, WrittenAnswer
     from graphgw.server.routes import KnownRequest, RoutesFront
 
 __all__ = ["DirectProtocol", "direct_protocol"]
@@ -301,13 +301,14 @@ class DirectProtocol(GuardedProtocol):
                 if not may_change(request):
                     self._give_up = task.cancel
                 response = await http.handle(head, request, self._peer)
-                answer = http.encode(head, response)
+                answer = http.write(head, response)
             except GraphGWError as error:
-                answer = http.refuse(head, error)
+                answer = write_answer(http.refuse(head, error))
             except asyncio.CancelledError:
                 if self._is_lost or not self.is_draining:
                     raise
-                answer = http.refuse(head, OverloadedError("the gateway is stopping"))
+                stopping = OverloadedError("the gateway is stopping")
+                answer = write_answer(http.refuse(head, stopping))
             if self.flow.write_paused:
                 await self.flow.drain()
             if not (cycle.disconnected or self._is_lost):
@@ -318,14 +319,11 @@ class DirectProtocol(GuardedProtocol):
         finally:
             self.tasks.discard(task)
 
-    def _send(self, cycle: _Cycle, answer: Answer) -> None:
+    def _send(self, cycle: _Cycle, answer: WrittenAnswer) -> None:
         """Write a whole answer at once, and go on with the next request."""
-        status, headers, body = answer
-        parts = [self._usual_head(status)]
-        parts += [b"%b: %b\r\n" % header for header in headers]
-        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        parts.append(body)
-        self.transport.write(b"".join(parts))
+        status, lines, body = answer
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((self._usual_head(status), lines, end, body)))
         cycle.response_started = cycle.response_complete = True
         self._give_up = None
         if not cycle.keep_alive:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from graphgw.errors import BadRequestError, BodyTooLargeError
@@ -29,7 +29,18 @@ if TYPE_CHECKING:
 
     RawHeaders = Sequence[tuple[bytes, bytes]]
 
-__all__ = ["Answer", "GraphQLHTTP", "RequestHead", "may_change", "read_headers"]
+__all__ = [
+    "Answer",
+    "GraphQLHTTP",
+    "RequestHead",
+    "WrittenAnswer",
+    "may_change",
+    "read_headers",
+    "write_answer",
+]
+
+WrittenAnswer: TypeAlias = tuple[int, bytes, bytes]
+"""A status, header lines with their ends, and a body."""
 
 _OK: Final = 200
 _HEADER_SETS: Final = 512
@@ -182,9 +193,24 @@ class GraphQLHTTP:
             return Answer(*revalidate(answer, head.headers))
         return answer
 
+    def write(self, head: RequestHead, response: GraphQLResponse) -> WrittenAnswer:
+        """Return what is sent of a response, its headers as they are written."""
+        status = response.status
+        if head.method != "POST" or status == _METHOD_NOT_ALLOWED:
+            return write_answer(self.encode(head, response))
+        body = response.encode()
+        lines = _join_lines(head.usual, response.headers, head.cross_origin)
+        return status, b"%bcontent-length: %d\r\n" % (lines, len(body)), body
+
     def cross_origin(self, headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that tell a browser whose pages may read the answer."""
         return allow_origin(headers, self._origins)
+
+
+def write_answer(answer: Answer) -> WrittenAnswer:
+    """Return an answer with its headers as they are written."""
+    status, headers, body = answer
+    return status, b"".join([b"%b: %b\r\n" % pair for pair in headers]), body
 
 
 def may_change(request: GraphQLRequest) -> bool:
@@ -202,6 +228,17 @@ def _encode_headers(headers: tuple[tuple[str, str], ...]) -> RawHeaders:
     return [
         pair for pair in raw if not any(end in part for part in pair for end in _ENDS)
     ]
+
+
+@functools.lru_cache(maxsize=_HEADER_SETS)
+def _join_lines(
+    usual: tuple[bytes, bytes],
+    headers: tuple[tuple[str, str], ...],
+    cross_origin: tuple[tuple[bytes, bytes], ...],
+) -> bytes:
+    """Return what stands in a head beside status and length, as it is written."""
+    pairs = (usual, *_encode_headers(headers), *cross_origin)
+    return b"".join([b"%b: %b\r\n" % pair for pair in pairs])
 
 
 def read_headers(raw: RawHeaders) -> dict[str, str]:

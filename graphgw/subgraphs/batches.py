@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["BatchFunction", "BatchLoader", "Peek"]
 
 BatchFunction: TypeAlias = Callable[[list[Any]], Awaitable[list[Any]]]
-"""Turns keys into as many rows, in order; an exception stands for a failed key."""
+"""Turns keys into as many rows, in order; an exception stands for a failed key.
+
+What it raises stands for each of its keys.
+"""
 
 Peek: TypeAlias = Callable[[list[Any]], "list[Any] | None"]
 """Returns the rows of keys, in order, if every one is at hand."""
@@ -97,8 +100,7 @@ class BatchLoader(DataLoader[Any, Any]):
     If it is cancelled while others wait, the call is made again for them.
 
     Args:
-        function: Called with at most ``max_batch`` keys; never raises, failures are
-            values.
+        function: Called with at most ``max_batch`` keys.
         max_batch: The most keys for one call; more are split and sent at once.
         peek: Is asked first; what it has needs no batch.
     """
@@ -295,4 +297,8 @@ def _settle(future: asyncio.Future[Any], value: Any) -> None:
 
 
 async def _call(function: BatchFunction, keys: list[Any]) -> list[Any]:
-    return await function(keys)
+    """Call for one of several batches: if it fails the others go on."""
+    try:
+        return await function(keys)
+    except Exception as error:  # noqa: BLE001 - each key's value, told later
+        return [error] * len(keys)

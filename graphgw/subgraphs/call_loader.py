@@ -79,7 +79,7 @@ async def call_loader(
 
 
 class LoaderCall:
-    """A loader with its arguments, as a request calls it; failures become values.
+    """A loader with its arguments, as a request calls it.
 
     A shared loader's is also the call that several requests make together.
 
@@ -122,19 +122,16 @@ class LoaderCall:
         self._open_loaders = open_loaders
         self._notes_ages = notes_ages
 
-    async def __call__(self, keys: list[Any]) -> list[Any]:
-        """Return rows in key order; each key of a call that failed has its error."""
+    def __call__(self, keys: list[Any]) -> Coroutine[Any, Any, list[Any]]:
+        """Return rows in key order; raises where the whole call failed."""
         loader, context, sharing = self._loader, self._context, self._sharing
-        try:
-            if not loader.is_shared:
-                return await self._call(keys, context)
-            if sharing is None or not context.may_share:
-                return await self.run(keys, context.deadline)
-            headers = tuple(sharing.select(context.headers).items())
-            shared = (loader.function, self._frozen, headers, self._notes_ages)
-            return await sharing.coalescer.run(shared, self, keys, context.deadline)
-        except Exception as error:  # noqa: BLE001 - each key's value, told later
-            return [error] * len(keys)
+        if not loader.is_shared:
+            return self._call(keys, context)
+        if sharing is None or not context.may_share:
+            return self.run(keys, context.deadline)
+        headers = tuple(sharing.select(context.headers).items())
+        shared = (loader.function, self._frozen, headers, self._notes_ages)
+        return sharing.coalescer.run(shared, self, keys, context.deadline)
 
     @property
     def name(self) -> str:

@@ -322,9 +322,15 @@ class RequestLoaders:
                 rule, keys, context=context, loader=loader, arguments=arguments
             )
 
+        async def fetch(keys: list[Any]) -> list[Any]:
+            try:
+                return await call(keys)
+            except Exception as error:  # noqa: BLE001 - each key's value, told later
+                return [error] * len(keys)
+
         async def load(keys: list[Any]) -> list[Any]:
             return await cache.load(
-                rule, keys, call, context=context, loader=loader, arguments=arguments
+                rule, keys, fetch, context=context, loader=loader, arguments=arguments
             )
 
         return BatchLoader(load, loader.max_batch, peek)
