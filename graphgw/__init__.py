@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphgw.routes.messages import RouteRequest, RouteResponse
     from graphgw.server.app import create_app
     from graphgw.sources.grpc import grpc_source
+    from graphgw.sources.http_answers import JSONText
     from graphgw.sources.rest import rest_source
     from graphgw.subgraphs.loaders import loader
     from graphgw.subgraphs.local.fields import (
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigurationError",
     "Gateway",
     "GraphGWError",
+    "JSONText",
     "Principal",
     "RequestContext",
     "ResolverError",
@@ -64,6 +66,7 @@ _HOMES: Final = {
     "ConfigurationError": "graphgw.errors",
     "Gateway": "graphgw.gateway",
     "GraphGWError": "graphgw.errors",
+    "JSONText": "graphgw.sources.http_answers",
     "Principal": "graphgw.types",
     "RequestContext": "graphgw.context",
     "ResolverError": "graphgw.errors",

@@ -1,4 +1,4 @@
-"""Rows of loaders as bytes and back: JSON and protobuf messages."""
+"""Rows of loaders as bytes and back: JSON, decoded or not, and protobuf messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import orjson
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
+from graphgw.sources.http_answers import JSONText
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,7 @@ __all__ = ["UndecodableError", "decode_row", "encode_row"]
 _JSON: Final = b"j"
 _MESSAGE: Final = b"m"
 _MESSAGES: Final = b"l"
+_TEXT: Final = b"t"
 _STRICT: Final = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
@@ -34,6 +37,8 @@ def encode_row(row: Any) -> bytes | None:
         return _MESSAGE + _named(row) + row.SerializeToString(deterministic=True)
     if isinstance(row, list) and row and isinstance(row[0], Message):
         return _encode_list(row)
+    if isinstance(row, JSONText):
+        return _encode_text(row.text)
     try:
         return _JSON + orjson.dumps(row, option=_STRICT)
     except TypeError:
@@ -50,6 +55,8 @@ def decode_row(data: bytes) -> Any:
     try:
         if kind == _JSON:
             return orjson.loads(body)
+        if kind == _TEXT:
+            return JSONText(body)
         if kind in {_MESSAGE, _MESSAGES}:
             name, body = _split(body)
             new = _message_class(name)
@@ -59,6 +66,15 @@ def decode_row(data: bytes) -> Any:
     except (ValueError, KeyError, DecodeError, IndexError) as error:
         raise UndecodableError(str(error)) from error
     raise UndecodableError("the bytes are of no known kind")
+
+
+def _encode_text(text: bytes) -> bytes | None:
+    """Return text that is JSON, though nobody has looked; what is none is not kept."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return _TEXT + text
 
 
 def _encode_list(row: Sequence[Any]) -> bytes | None:

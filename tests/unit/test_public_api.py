@@ -13,6 +13,7 @@ NAMES = [
     "ConfigurationError",
     "Gateway",
     "GraphGWError",
+    "JSONText",
     "Principal",
     "RequestContext",
     "ResolverError",

@@ -17,6 +17,7 @@ from strawberry.federation.schema_directives import External, Key
 from strawberry.types.base import get_object_definition
 
 from graphgw.errors import Problem
+from graphgw.sources.http_answers import JSONText
 from graphgw.subgraphs.local.expected_rows import promised_rows
 from graphgw.subgraphs.local.fields import (
     Batched,
@@ -180,7 +181,10 @@ def _check_runtime_type(
         case _:
             return
     for row_class in promised_rows(function):
-        is_told = row_class is dict or get_object_definition(row_class) is not None
+        is_told = (
+            row_class in {dict, JSONText}
+            or get_object_definition(row_class) is not None
+        )
         if not is_told and schema.type_name_of(row_class) is None:
             yield Problem(
                 f"rows of {row_class.__name__} do not tell their type in {named.name}",

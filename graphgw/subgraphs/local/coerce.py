@@ -39,6 +39,8 @@ __all__ = [
     "UnfitError",
     "complete_leaf",
     "enum_names",
+    "is_built_in",
+    "is_iso_text",
     "leaf_expression",
     "leaf_lines",
     "no_list",
@@ -82,6 +84,16 @@ def enum_names(leaf: GraphQLEnumType) -> dict[Any, str]:
     names |= {m.name: by_value[m.value] for m in members if m.value in by_value}
     names |= by_value
     return names | {m: by_value[m.value] for m in members if m.value in by_value}
+
+
+def is_built_in(leaf: GraphQLLeafType) -> bool:
+    """Tell whether a leaf type is one of the specification's own scalars."""
+    return leaf in _BUILT_IN
+
+
+def is_iso_text(leaf: GraphQLLeafType) -> bool:
+    """Tell whether a leaf type is a date or time as Strawberry has it."""
+    return _quick_parser(leaf) is not None
 
 
 def leaf_expression(
@@ -330,6 +342,8 @@ def _serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
 
 
 def _quick_parser(leaf: GraphQLLeafType) -> Callable[[str], Any] | None:
+    if isinstance(leaf, GraphQLEnumType):
+        return None
     sample, parser = _TEMPORAL.get(leaf.name, (None, None))
     if sample is None:
         return None

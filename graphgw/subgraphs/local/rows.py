@@ -11,6 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from strawberry.types.base import get_object_definition
 
+from graphgw.sources.http_answers import JSONText
 from graphgw.subgraphs.local.program import ReadPath
 from graphgw.subgraphs.local.well_known import WELL_KNOWN, to_datetime
 
@@ -25,6 +26,7 @@ __all__ = [
     "Read",
     "RowKind",
     "Scope",
+    "TextRows",
     "key_text",
     "kind_of",
     "raw_text",
@@ -194,6 +196,25 @@ class DictRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TextRows:
+    """JSON that is not decoded; read value by value, it is the dict that it holds."""
+
+    name: str = "JSON text"
+
+    def read(
+        self,
+        path: ReadPath,
+        scope: Scope,
+        *,
+        must: bool,
+        enum: object = None,
+        row: str = "row",
+    ) -> Read:
+        """Return how a value is read once all is decoded."""
+        return DICT.read(path, scope, must=must, enum=enum, row=f"{row}.value")
+
+
+@dataclass(frozen=True, slots=True)
 class RepresentationRows:
     """Representations: coerced values under the names of GraphQL."""
 
@@ -246,6 +267,8 @@ def kind_of(row_class: type) -> RowKind:
     """Return the kind of the rows of a class."""
     if issubclass(row_class, Mapping):
         return DICT
+    if row_class is JSONText:
+        return TextRows()
     if issubclass(row_class, Message):
         return MessageRows(row_class.DESCRIPTOR)
     is_strawberry = get_object_definition(row_class) is not None

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphgw.errors import InternalError, SourceBadAnswerError
+from graphgw.sources.http_answers import JSONText
 from graphgw.subgraphs.local.coerce import complete_leaf, no_list
 from graphgw.subgraphs.local.columns import (
     attempt,
@@ -27,6 +28,7 @@ from graphgw.subgraphs.local.program import (
     PlainRead,
     ReferenceRead,
 )
+from graphgw.subgraphs.local.texts import decoded
 from graphgw.subgraphs.local.values import field_values
 
 if TYPE_CHECKING:
@@ -108,7 +110,11 @@ class Run:
         if not program.keys:
             return await self._known(program.program, representations)
         rows = await load_entities(self.context, program, representations)
-        if not has_holes(set(map(type, rows))):
+        classes = set(map(type, rows))
+        if JSONText in classes:
+            rows = list(map(decoded, rows))
+            classes = set(map(type, rows))
+        if not has_holes(classes):
             return await self._entities(program, rows, representations)
         if any(isinstance(row, Exception) for row in rows):
             self.is_failed = True
@@ -236,6 +242,8 @@ class Run:
                     return made
             is_known = is_known or isinstance(field.source, ReferenceRead)
             return await self._complete(field, values, 0, is_known=is_known)
+        if JSONText in set(map(type, values)):
+            values = list(map(decoded, values))
         if is_known:
             return [self._known_leaf(field, value) for value in values]
         try:
@@ -252,7 +260,10 @@ class Run:
         row_class = classes.pop()
         if has_holes((row_class,)):
             return None
-        return self.readers.of(child, row_class).at_once(values)
+        made = self.readers.of(child, row_class).at_once(values)
+        if made is None and row_class is JSONText:
+            self.readers.note_misfit(child, row_class)
+        return made
 
     async def _complete(
         self, field: FieldProgram, values: list[Any], depth: int, *, is_known: bool
@@ -261,6 +272,9 @@ class Run:
         if not values:
             return []
         classes = set(map(type, values))
+        if JSONText in classes:
+            values = list(map(decoded, values))
+            classes = set(map(type, values))
         if has_holes(classes):
             if field.non_null[depth] or any(c is not NoneType for c in _holes(classes)):
                 self._taint(field)

@@ -35,8 +35,10 @@ from graphgw.subgraphs.local.rows import (
     REPRESENTATION,
     MessageRows,
     Read,
+    TextRows,
     key_text,
 )
+from graphgw.subgraphs.local.texts import StructRows, decoder_of, struct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,6 +57,8 @@ def generate_whole(program: ObjectProgram, kind: RowKind, scope: Scope) -> str |
 
     It pays only where a level is saved: where some field is not read inline anyway.
     """
+    if isinstance(kind, TextRows):
+        return _whole_of_texts(program, scope)
     if not program.columns or program.is_async or kind is REPRESENTATION:
         return None
     try:
@@ -62,6 +66,19 @@ def generate_whole(program: ObjectProgram, kind: RowKind, scope: Scope) -> str |
     except _NotWholeError:
         return None
     body = "\n".join(f"    {line}" for line in [*lines, "return out"])
+    return f"def whole(rows):\n{body}\n"
+
+
+def _whole_of_texts(program: ObjectProgram, scope: Scope) -> str | None:
+    """Return the same for rows that are decoded first, as far as they are read."""
+    try:
+        rows = struct_rows(program)
+        decode = scope.add(decoder_of(rows), "decode")
+        lines = _Writer(scope).objects(program, rows, "structs", "out")
+    except (_NotWholeError, UnreadableError):
+        return None
+    first = f"structs = [{decode}(row.text) for row in rows]"
+    body = "\n".join(f"    {line}" for line in [first, *lines, "return out"])
     return f"def whole(rows):\n{body}\n"
 
 
@@ -170,7 +187,8 @@ class _Writer:
         out = self._name("made")
         if read.is_list and items:
             # A repeated field is made a list of at once faster than item by item.
-            lines = self.objects(child, inner, f"{read.text}[:]", out)
+            copied = "[:]" if isinstance(inner, MessageRows) else ""
+            lines = self.objects(child, inner, f"{read.text}{copied}", out)
             if len(lines) == 1:
                 return [], lines[0].removeprefix(f"{out} = ")
             return lines, out
@@ -203,7 +221,7 @@ class _Writer:
         elif isinstance(source, PlainRead):
             if kind is DICT and len(source.path.row) == 1:
                 return DICT
-            if isinstance(kind, MessageRows):
+            if isinstance(kind, MessageRows | StructRows):
                 inner = kind.inner(source.path)
                 if inner is not None:
                     return inner

@@ -5,12 +5,13 @@ from dataclasses import fields
 from enum import Enum
 from types import SimpleNamespace
 
+import orjson
 import strawberry
 from graphql import build_schema, execute, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphgw import Subgraph, resolved
+from graphgw import JSONText, Subgraph, resolved
 
 
 @strawberry.enum
@@ -179,9 +180,11 @@ def to_objects(row, names):
     return SimpleNamespace(**(dict.fromkeys(names) | values))
 
 
-def engine_for(row, *, as_objects):
+def engine_for(row, kind):
     made = to_python_names(row)
-    if as_objects:
+    if kind == "text":
+        made = JSONText(orjson.dumps(made))
+    if kind == "object":
         names = [f.name for cls in (Leaf, Node) for f in fields(cls)]
         made = to_objects(made, names)
 
@@ -201,7 +204,7 @@ def told(errors):
 
 
 @settings(
-    max_examples=150,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -209,15 +212,20 @@ def told(errors):
         HealthCheck.data_too_large,
     ],
 )
-@given(random=st.randoms(use_true_random=True), as_objects=st.booleans())
-def test_data_and_errors_are_those_of_graphql_core(ask, random, as_objects):
+@given(
+    random=st.randoms(use_true_random=True),
+    kind=st.sampled_from(["dict", "object", "text"]),
+)
+def test_data_and_errors_are_those_of_graphql_core(ask, random, kind):
     rows = Rows(random)
     row = rows.often(lambda: rows.node(2))
+    if kind == "text":
+        row = orjson.loads(orjson.dumps(row))
     root = random.choice(["node", "must"])
     document = f"{{ {root} {{ {rows.node_selection(2)} }} }}"
     expected = execute(ORACLE, parse(document), root_value={root: row})
 
-    actual = asyncio.run(ask(engine_for(row, as_objects=as_objects), document))
+    actual = asyncio.run(ask(engine_for(row, kind), document))
 
     assert actual.data == expected.data
     mine, theirs = told(actual.errors), told(expected.errors)
