@@ -16,6 +16,7 @@ QUERY = """{ users(first: 2) { nodes {
   orders(first: 2) { nodes { items { quantity product { name } } } }
 } } }"""
 _FUNCTION = re.compile(r"^def \w+\(.*\n(?:[ ].*\n|\n(?=[ ]))+", re.MULTILINE)
+_HEAD = re.compile(r"^# fetch (\d+): (\w+)(?:, after ([\d, ]+))?$", re.MULTILINE)
 _DOCUMENT = re.compile(r"^query \w+.*?^\}$", re.MULTILINE | re.DOTALL)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import resource
 import time
+from dataclasses import replace
 
 import brotli
 import pytest
@@ -255,6 +256,29 @@ async def test_a_call_is_sent_again_once_and_not_more_often():
             await transport.send(request(server.url))
 
         assert server.requests == 4
+        await transport.aclose()
+
+
+async def test_a_connection_with_half_a_request_in_it_is_not_used_again():
+    """The rest of a body would be taken for the head of the next request."""
+
+    class Hasty(Server):
+        async def serve(self, reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            self.requests += 1
+            writer.write(self.answer)
+            await asyncio.sleep(0.1)
+            writer.close()
+
+    async with Hasty() as server:
+        transport = HTTPTransport()
+        large = replace(request(server.url, "POST"), body=bytes(32 * MIB))
+
+        assert (await transport.send(large)).body == b"ok"
+        assert transport.find_pool(server.url, "user").idle == 0
+        assert (await transport.send(request(server.url))).body == b"ok"
+
+        assert server.connections == 2
         await transport.aclose()
 
 
