@@ -92,7 +92,7 @@ def merge_entities(
             entities = [entities[position] for position in positions]
         for target, entity in zip(targets, entities, strict=True):
             if entity is not None:
-                target.update(entity)
+                target |= entity  # noqa: PLW2901 - the same object, changed
         return
     used: set[int] = set()
     for target, position in zip(targets, positions, strict=True):

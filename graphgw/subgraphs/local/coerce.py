@@ -101,8 +101,8 @@ def leaf_expression(
 ) -> str:
     """Return an expression for the coerced value of what ``read`` reads.
 
-    It may use the variable ``v``, and raises whatever it likes where a value is not
-    plainly right.
+    It may use the variables ``v`` and ``s``, and raises whatever it likes where a
+    value is not plainly right.
     """
     must, *inner = non_null
     if inner:
@@ -305,10 +305,10 @@ def _stamp_expression(read: Read, scope: Scope, null: str) -> str:
     One that is set but for its presence has seconds; that is looked at first.
     """
     text, no_stamp = scope.add(stamp_text), null or f"{scope.add(unfit)}(None)"
-    made, message = f"{text}(v.seconds, v.nanos)", f"(v := {read.stamp})"
+    made, seconds = f"{text}(s, v.nanos)", f"(s := (v := {read.stamp}).seconds)"
     if len(read.guards) == 1:
-        return f"{made} if {message}.seconds or {read.guards[0]} else {no_stamp}"
-    made = f"{text}({message}.seconds, v.nanos)"
+        return f"{made} if {seconds} or {read.guards[0]} else {no_stamp}"
+    made = f"{text}({seconds}, v.nanos)"
     guards = " and ".join(read.guards)
     return f"{made} if {guards} else {no_stamp}" if guards else made
 
