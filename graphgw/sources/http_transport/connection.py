@@ -217,6 +217,7 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes, *, is_first: bool = False) -> None:
         parser = cast("httptools.HttpResponseParser", self._parser)
         self.has_answer_bytes = True
+        had_headers, before = self._has_headers, self._body_bytes
         failure = None
         try:
             parser.feed_data(data)
@@ -229,7 +230,10 @@ class Connection(asyncio.Protocol):
             self._finish(data if is_first else b"")
         elif self._failure or failure:
             self._fail(self._failure or failure)
-        elif not self._has_headers:
+        elif self._has_headers and (self._body_bytes > before or not had_headers):
+            self._head_bytes = 0
+        else:
+            # Of a head, a trailer or a chunk's extension: none of them may be endless.
             self._count_head(len(data))
             if self._failure:
                 self._fail(self._failure)

@@ -215,6 +215,10 @@ async def test_what_is_unusual_and_clear_is_an_answer(answer, piecewise):
         pytest.param(b"\r\n" * 100_000, id="empty-lines"),
         pytest.param(b"HTTP/1.1 103 Early\r\n\r\n" * 10_000, id="early-hints"),
         pytest.param(CHUNKED + b"0\r\n" + b"x: y\r\n" * 50_000, id="trailers"),
+        pytest.param(CHUNKED + b"0\r\nx: " + b"a" * 300_000, id="trailer"),
+        pytest.param(CHUNKED + b"0\r\n" + b"a" * 300_000, id="name-of-a-trailer"),
+        pytest.param(CHUNKED + b"5;" + b"a" * 300_000, id="chunk-extension"),
+        pytest.param(CHUNKED + b"0" * 300_000, id="chunk-size"),
         pytest.param(CHUNKED + b"1\r\na\r\n" * 110_000, id="small-chunks"),
     ],
 )
