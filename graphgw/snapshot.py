@@ -47,11 +47,15 @@ if TYPE_CHECKING:
 __all__ = ["PlanKey", "PreparedDocument", "ShownPlan", "Snapshot", "UsedDocument"]
 
 _DOCUMENTS = 2000
-_DOCUMENT_BYTES = 32 * 1024 * 1024
+_DOCUMENT_BYTES = 64 * 1024 * 1024
 _PLANS = 2000
 _PLAN_BYTES = 128 * 1024 * 1024
-_BYTES_PER_SELECTION = 2000
+_BYTES_PER_PLAN = 20_000
+_BYTES_PER_SELECTION = 8000
+_BYTES_PER_DOCUMENT = 40_000
 _BYTES_PER_CHARACTER = 300
+_MOST_OPERATIONS = 16
+"""That are kept of one document, for as many values of its conditions."""
 _PLAN_HEADER = "apollo-expose-query-plan"
 _NO_VARIANTS: Mapping[str, Snapshot] = MappingProxyType({})
 
@@ -355,11 +359,11 @@ class Snapshot:
                 {},
             )
 
-        prepared = await self._worker.run(("document", self, key), read)
-        self._documents.put(
-            key, prepared, prepared.document.size * _BYTES_PER_CHARACTER
-        )
-        return prepared
+        def keep(prepared: PreparedDocument) -> None:
+            size = _BYTES_PER_DOCUMENT + prepared.document.size * _BYTES_PER_CHARACTER
+            self._documents.put(key, prepared, size)
+
+        return await self._worker.run(("document", self, key), read, keep)
 
     async def normalize(
         self, prepared: PreparedDocument, conditions: tuple[bool, ...]
@@ -379,9 +383,13 @@ class Snapshot:
             return operation
 
         key = ("operation", self, document.hash, document.operation.name, conditions)
-        operation = await self._worker.run(key, work)
-        prepared.operations[conditions] = operation
-        return operation
+
+        def keep(operation: Operation) -> None:
+            if len(prepared.operations) >= _MOST_OPERATIONS:
+                del prepared.operations[next(iter(prepared.operations))]
+            prepared.operations[conditions] = operation
+
+        return await self._worker.run(key, work, keep)
 
     def active_labels(self, seed: str) -> frozenset[str]:
         """Return the labels of progressive overrides that are active for ``seed``."""
@@ -409,10 +417,11 @@ class Snapshot:
                 rules,
             )
 
-        compiled = await self._worker.run(("plan", self, key), work)
-        size = _count_selections(operation) * _BYTES_PER_SELECTION
-        self._plans.put(key, compiled, size)
-        return compiled
+        def keep(compiled: CompiledPlan) -> None:
+            size = _BYTES_PER_PLAN + _count_selections(operation) * _BYTES_PER_SELECTION
+            self._plans.put(key, compiled, size)
+
+        return await self._worker.run(("plan", self, key), work, keep)
 
     def shown_plan(self, compiled: CompiledPlan, headers: Headers) -> ShownPlan | None:
         """Return the plan as a client asked to see it, where that is allowed."""

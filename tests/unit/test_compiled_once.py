@@ -68,3 +68,28 @@ async def test_those_who_leave_stop_nobody(gateway, work, turns):
     assert last.data == {"books": DATA}
     assert all(isinstance(one, asyncio.CancelledError) for one in left)
     assert set(work.values()) == {1}
+
+
+@pytest.mark.parametrize("seconds", [0, 0.001, 0.002, 0.004])
+async def test_what_everybody_left_is_there_for_the_next(gateway, work, seconds):
+    asked = [asyncio.ensure_future(gateway.execute(QUERY)) for _ in range(100)]
+    await asyncio.sleep(seconds)
+    for call in asked:
+        call.cancel()
+    await finish(asked)
+
+    answer = await gateway.execute(QUERY)
+
+    assert answer.data == {"books": DATA}
+    assert set(work.values()) == {1}
+
+
+async def test_those_who_come_one_after_the_other(gateway, work):
+    asked = []
+    for _ in range(500):
+        asked.append(asyncio.ensure_future(gateway.execute(QUERY)))
+        await asyncio.sleep(0)
+
+    await finish(asked)
+
+    assert set(work.values()) == {1}
