@@ -27,6 +27,8 @@ __all__ = ["Connection", "ConnectionOwner"]
 
 _LAST_INFORMATIONAL: Final = 199
 _HEADER_OVERHEAD: Final = 4
+_MOST_PARTS: Final = 64
+"""Of a body as they came; more are put together, for each weighs more than it holds."""
 _PAST_HEAD: Final = len(END_OF_HEAD)
 
 _COMMON_NAMES: Final[dict[bytes, str]] = {
@@ -85,6 +87,7 @@ class Connection(asyncio.Protocol):
         "_is_head",
         "_is_kept",
         "_loop",
+        "_more",
         "_owner",
         "_parser",
         "_settings",
@@ -100,6 +103,7 @@ class Connection(asyncio.Protocol):
     # What is known of the answer that is being read; ``_reset`` fills them in.
     _body: list[bytes]
     _body_bytes: int
+    _more: bytearray | None
     _failure: SourceError | None
     _has_headers: bool
     _head_bytes: int
@@ -284,8 +288,12 @@ class Connection(asyncio.Protocol):
         limit = self._settings.max_answer_bytes
         if self._body_bytes > limit:
             self._failure = answer_too_large(self._source, limit)
-        else:
+        elif len(self._body) < _MOST_PARTS:
             self._body.append(body)
+        else:
+            if self._more is None:
+                self._more = bytearray()
+            self._more += body
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole (httptools)."""
@@ -307,6 +315,7 @@ class Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._headers = {}
         self._body = []
+        self._more = None
         self._body_bytes = 0
         self._head_bytes = 0
         self._has_headers = False
@@ -335,6 +344,8 @@ class Connection(asyncio.Protocol):
         """Settle the call; ``data`` is its whole answer if it came in one piece."""
         parser = cast("httptools.HttpResponseParser", self._parser)
         body = self._body
+        if self._more is not None:
+            body.append(bytes(self._more))
         response = HTTPResponse(
             parser.get_status_code(),
             self._headers,

@@ -7,10 +7,14 @@ of another. So whatever can be read in two ways is no answer, and its connection
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+from unittest.mock import Mock
 
 import pytest
 
 from graphgw.errors import SourceAnswerTooLargeError, SourceBadAnswerError
+from graphgw.sources.http_transport.connection import Connection
+from graphgw.sources.http_transport.heads import KnownHeads
 from graphgw.sources.http_transport.settings import TransportSettings
 from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.protocol import HTTPRequest
@@ -226,3 +230,33 @@ async def test_no_part_of_an_answer_may_be_endless(endless):
     async with Server(endless) as server:
         with pytest.raises(SourceAnswerTooLargeError):
             await server.ask()
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 66, 50_000])
+async def test_a_body_in_small_pieces_arrives_whole(count):
+    pieces = [b"%02d" % (number % 100) for number in range(count)]
+    chunks = b"".join(b"2\r\n%b\r\n" % piece for piece in pieces)
+    async with Server(CHUNKED + chunks + b"0\r\n\r\n") as server:
+        assert await server.ask() == b"".join(pieces)
+        assert await server.ask() == b"next"
+        assert server.connections == 1
+
+
+async def test_a_body_in_small_pieces_weighs_about_what_it_holds():
+    owner = Mock(heads=KnownHeads())
+    settings = TransportSettings(max_answer_bytes=10_000_000)
+    connection = Connection(owner, settings, asyncio.get_running_loop())
+    connection.connection_made(Mock())
+    answer = connection.start(b"", Deadline.after(5), "user")
+    connection.data_received(CHUNKED)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            connection.data_received(b"1\r\na\r\n" * 1000)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    connection.data_received(b"0\r\n\r\n")
+
+    assert (await answer).body == b"a" * 100_000
+    assert held < 300_000
