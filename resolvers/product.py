@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from graphgw import RequestContext, loader, rest_source
+from graphgw import JSONText, RequestContext, loader, rest_source
 from resolvers.refusals import tell_refusals
 
 __all__ = ["product_by_id", "products", "products_by_id"]
@@ -43,9 +43,8 @@ async def products(
     after: strawberry.ID | None = None,
     category: str | None = None,
     search: str | None = None,
-) -> dict[str, Any]:
+) -> JSONText:
     """List products, a page at a time."""
     params = {"limit": first, "after": after, "category": category, "search": search}
     with tell_refusals():
-        page: dict[str, Any] = await service.get("/products", context, params=params)
-    return page
+        return await service.get_text("/products", context, params=params)

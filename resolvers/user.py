@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from graphgw import RequestContext, loader, rest_source
+from graphgw import JSONText, RequestContext, loader, rest_source
 from resolvers.ownership import check_owner
 from resolvers.refusals import tell_refusals
 
@@ -58,12 +58,11 @@ async def users(
     first: int = 20,
     after: strawberry.ID | None = None,
     search: str | None = None,
-) -> dict[str, Any]:
+) -> JSONText:
     """List users, a page at a time."""
     params = {"limit": first, "after": after, "search": search}
     with tell_refusals():
-        page: dict[str, Any] = await service.get("/users", context, params=params)
-    return page
+        return await service.get_text("/users", context, params=params)
 
 
 async def update_profile(

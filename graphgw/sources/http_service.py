@@ -133,8 +133,9 @@ class HTTPService:
         values: Params | None = None,
         headers: Mapping[str, str] | None = None,
         missing: Any = RAISE,
-    ) -> Coroutine[Any, Any, JSON]:
-        """Read JSON; see ``request``."""
+        as_text: bool = False,
+    ) -> Coroutine[Any, Any, Any]:
+        """Read JSON, ``as_text`` a ``JSONText`` of it; see ``request``."""
         known = self._paths.get(path) or self._learn(path)
         suffix = expand_template(path, values) if values else path
         if params and (query := build_query(params)):
@@ -143,10 +144,11 @@ class HTTPService:
         if not lines or self._forward or headers:
             pairs, lines = self._build_headers(context, headers)
         target = f"{self._root}{suffix}"
-        read: Callable[[HTTPResponse], JSON] = self._read_json
+        read: Callable[[HTTPResponse], Any]
+        read = self._reader.read_text if as_text else self._read_json
         key: Hashable | None = None
         if missing is not RAISE:
-            read = partial(self._read_json, missing=missing)
+            read = partial(read, missing=missing)
         if context.noted_ages is not None:
             read = partial(_note_age, context.noted_ages, read)
         if context.may_share:

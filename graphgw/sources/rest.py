@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from graphgw.context import RequestContext
+    from graphgw.sources.http_answers import JSONText
     from graphgw.sources.http_service import HTTPService
     from graphgw.sources.urls import Params
     from graphgw.types import JSON, JSONObject
@@ -71,6 +72,32 @@ class RestSource:
             values=values,
             headers=headers,
             missing=missing,
+        )
+
+    def get_text(
+        self,
+        path: str,
+        context: RequestContext,
+        *,
+        params: Params | None = None,
+        values: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing: Any = RAISE,
+    ) -> Coroutine[Any, Any, JSONText]:
+        """Read as ``get`` does, and decode nothing.
+
+        For resolvers that return what they read: of a large answer only that is
+        decoded which the client asked for.
+        """
+        service: HTTPService = context.sources.http(self.name)
+        return service.get(
+            path,
+            context,
+            params=params,
+            values=values,
+            headers=headers,
+            missing=missing,
+            as_text=True,
         )
 
     async def post(

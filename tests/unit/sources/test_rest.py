@@ -11,6 +11,7 @@ from graphgw.errors import (
     SourceTimeoutError,
 )
 from graphgw.sources.connections import Connections
+from graphgw.sources.http_answers import JSONText
 from graphgw.sources.http_service import HTTPService
 from graphgw.sources.protocol import HTTPResponse
 from graphgw.sources.rest import rest_source
@@ -300,3 +301,14 @@ async def test_a_service_that_hangs_leaves_the_others_alone(
     await backend.is_quiet()
     assert backend.stats.cancelled == 100
     await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_text_is_not_decoded(make_context):
+    services = Services(Rows(b'{"id": 1}'))
+    users = rest_source("user")
+    context = make_context(sources=services)
+
+    text = await users.get_text("/users/1", context)
+
+    assert isinstance(text, JSONText)
+    assert text.value == {"id": 1} == await users.get("/users/1", context)
