@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import orjson
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
@@ -25,6 +26,8 @@ _STRICT: Final = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 _LENGTH: Final = 4
+_check_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
+"""Goes over all of a text and makes nothing of it."""
 
 
 class UndecodableError(Exception):
@@ -71,8 +74,9 @@ def decode_row(data: bytes) -> Any:
 def _encode_text(text: bytes) -> bytes | None:
     """Return text that is JSON, though nobody has looked; what is none is not kept."""
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        _check_json(text)
+        text.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return _TEXT + text
 
