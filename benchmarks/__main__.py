@@ -2,7 +2,8 @@
 
 ``python -m benchmarks`` measures whole processes, ``... plan`` times planning,
 ``... growth`` measures answers of ten rows to 10,000, ``... proxy`` proxied requests,
-and ``... micro`` runs the micro benchmarks.
+``... rules`` what rules cost operations that have none, and ``... micro`` runs the
+micro benchmarks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from benchmarks.operations import OPERATIONS
 from benchmarks.plans import time_plans
 from benchmarks.proxy.compare import main as measure_proxy
 from benchmarks.report import print_table, summarize, to_json
+from benchmarks.rules import main as measure_rules
 from benchmarks.targets import TARGETS, find_default_targets
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if given[:1] == ["proxy"]:
         measure_proxy(given[1:])
+        return
+    if given[:1] == ["rules"]:
+        measure_rules(given[1:])
         return
     if given[:1] == ["micro"]:
         raise SystemExit(_run_micro(given[1:]))

@@ -44,6 +44,11 @@ class KnownOperation:
     uses: SunsetUses
     public: ResponseCacheControl | None
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether there is something to decide, whoever asks."""
+        return bool(self.guards.guards or self.invalidations or self.uses)
+
 
 class KnownOperations:
     """Operations of one supergraph that were asked; usable from any thread.
@@ -75,6 +80,8 @@ class KnownOperations:
         self._has_hints = has_hints
         self._at_hand: dict[str, KnownOperation] = {}
         """Some of those known, to be found without the lock."""
+        self.bare: set[str] = set()
+        """Fingerprints of some that no rule and no hint of the schema concerns."""
         self._lock = threading.Lock()
         self._known: BoundedCache[str, KnownOperation] = BoundedCache(
             max_entries=_OPERATIONS, max_bytes=_OPERATION_BYTES
@@ -88,7 +95,10 @@ class KnownOperations:
             known = self._look_up(operation)
             if len(self._at_hand) >= _AT_HAND:
                 self._at_hand.clear()
+                self.bare.clear()
             self._at_hand[key] = known
+            if not (known.is_guarded or known.headers):
+                self.bare.add(key)
         return known
 
     def _look_up(self, operation: Operation) -> KnownOperation:

@@ -144,6 +144,7 @@ class PolicySet:
             sunset=self._sunset,
             has_hints=self._has_hints,
         )
+        self._bare = self._operations.bare
 
     def prepare(self, operation: Operation) -> None:
         """Find what depends on the operation alone; may run in any thread."""
@@ -153,10 +154,9 @@ class PolicySet:
         """Tell whether there is nothing to decide."""
         if self._decides_always or (principal.quota and self._draws_quotas):
             return False
-        if not self._has_rules:
+        if not self._has_rules or operation.fingerprint in self._bare:
             return True
-        known = self._operations.know(operation)
-        return not (known.guards.guards or known.invalidations or known.uses)
+        return not self._operations.know(operation).is_guarded
 
     def guards_for(self, operation: Operation) -> Guards:
         """Return the guarded selections of an operation."""
@@ -269,7 +269,7 @@ class PolicySet:
         What a known caller is answered may depend on them in ways that only a
         resolver knows, so that it is for them alone.
         """
-        if not self._has_hints:
+        if not self._has_hints or operation.fingerprint in self._bare:
             return ()
         known = self._operations.know(operation)
         if known.headers and has_errors:
@@ -278,7 +278,9 @@ class PolicySet:
 
     def public_control(self, operation: Operation) -> ResponseCacheControl | None:
         """Return how long anybody may keep an answer, ``None`` where nobody may."""
-        return self._operations.know(operation).public if self._has_hints else None
+        if not self._has_hints or operation.fingerprint in self._bare:
+            return None
+        return self._operations.know(operation).public
 
     async def _decide_auth(
         self, context: RequestContext, guards: Guards, variables: JSONObject

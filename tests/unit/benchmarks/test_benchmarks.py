@@ -21,6 +21,7 @@ from benchmarks.measure import Sample
 from benchmarks.operations import GROWTH, OPERATIONS, find_operation, http_request
 from benchmarks.plans import generate_operation, open_example, prepare
 from benchmarks.report import print_table, summarize, to_json
+from benchmarks.rules import build_subgraph, measure_rules
 from benchmarks.targets import PEERS, TARGETS, find_default_targets
 
 
@@ -181,3 +182,19 @@ async def test_operations_fit_the_example_graph():
 
     assert errors == []
     assert stages["total"] >= stages["plan"]
+
+
+async def test_an_operation_without_rules_is_asked_of_graphs_that_differ_in_rules():
+    plain, ruled, ratio = await measure_rules(fields=10, rounds=2, count=3)
+
+    assert plain > 0
+    assert ruled > 0
+    assert ratio > 0
+
+
+@pytest.mark.parametrize(("has_rules", "is_found"), [(True, True), (False, False)])
+def test_every_other_field_has_a_rule_in_one_of_them(has_rules, is_found):
+    sdl = build_subgraph(5, has_rules=has_rules).sdl
+
+    for name in ("authenticated", "requiresScopes", "rateLimit", "allowIps"):
+        assert (f"@{name}" in sdl.partition("type Query")[2]) is is_found
