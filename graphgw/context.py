@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from graphgw.errors import InternalError
+from graphgw.telemetry.events import SelectionRefused
 from graphgw.telemetry.observer import NO_OBSERVER, Observer
 from graphgw.types import ANONYMOUS, Deadline, Headers, JSONObject, Principal, record
 
@@ -169,6 +170,21 @@ class RequestContext:
         if self._principal is None:
             raise InternalError("a shared loader has no principal")
         return self._principal
+
+    def report_refusal(
+        self, coordinate: str, code: str, *, is_shadow: bool = False
+    ) -> None:
+        """Tell the observer what a policy refuses, or as a shadow would refuse."""
+        subject = None if self._principal is None else self._principal.subject
+        self.observer.observe(
+            SelectionRefused(
+                coordinate,
+                code,
+                is_shadow=is_shadow,
+                request_id=self.request_id,
+                subject=subject,
+            )
+        )
 
     @property
     def sources(self) -> Sources:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphgw.errors import UnauthorizedError
 from graphgw.execution.shape import TYPENAME_KEY
-from graphgw.telemetry.events import SelectionRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,10 +116,8 @@ class RowWatch:
             for row, is_allowed in zip(complete, answers, strict=True):
                 (self._allowed[number] if is_allowed else refused)[id(row)] = row
         if refused and not refused.keys().isdisjoint(new):
-            self._context.observer.observe(
-                SelectionRefused(
-                    rule.coordinate, UnauthorizedError.code, is_shadow=rule.is_shadow
-                )
+            self._context.report_refusal(
+                rule.coordinate, UnauthorizedError.code, is_shadow=rule.is_shadow
             )
 
 

@@ -10,7 +10,7 @@ from graphgw.policies.cost import CostModel, estimate_cost, find_unsized
 from graphgw.policies.cost_measure import measure_cost
 from graphgw.policies.decision import Debit
 from graphgw.stores.protocol import StoreError
-from graphgw.telemetry.events import CostMeasured, SelectionRefused
+from graphgw.telemetry.events import CostMeasured
 
 if TYPE_CHECKING:
     from graphgw.context import RequestContext
@@ -132,7 +132,5 @@ class CostPolicy:
     def _refuse(self, context: RequestContext, error: CostError) -> CostError | None:
         """Report an operation, and return its refusal unless the rule is a shadow."""
         is_shadow = self._settings.switch == "shadow"
-        context.observer.observe(
-            SelectionRefused("operation", CostError.code, is_shadow=is_shadow)
-        )
+        context.report_refusal("operation", CostError.code, is_shadow=is_shadow)
         return None if is_shadow else error

@@ -37,7 +37,6 @@ from graphgw.policies.settings import AuthSettings, PolicySettings
 from graphgw.policies.sunset import SunsetPolicy
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
-from graphgw.telemetry.events import SelectionRefused
 from graphgw.types import ANONYMOUS, SYSTEM_CLOCK, Clock, Principal
 
 if TYPE_CHECKING:
@@ -352,7 +351,7 @@ class PolicySet:
         for index, exhausted in sorted(limits.refused.items()):
             guard = guards.guards[index]
             code = RateLimitedError.code
-            context.observer.observe(SelectionRefused(guard.coordinate, code))
+            context.report_refusal(guard.coordinate, code)
             limited.append(rate_limited(guard, exhausted))
         everything = [*refusals, *limited]
         if limited and not has_rest(operation, everything):
@@ -371,7 +370,7 @@ class PolicySet:
 
 def _report(context: RequestContext, coordinate: str, *, is_shadow: bool) -> None:
     code = UnauthorizedError.code
-    context.observer.observe(SelectionRefused(coordinate, code, is_shadow=is_shadow))
+    context.report_refusal(coordinate, code, is_shadow=is_shadow)
 
 
 def _has(supergraph: Supergraph, name: str) -> bool:

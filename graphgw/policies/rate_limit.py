@@ -172,7 +172,13 @@ class RateLimitPolicy:
             for number, use in enumerate(wanted.uses):
                 is_allowed = verdict.is_allowed or verdict.refused != number
                 context.observer.observe(
-                    RateLimitDecided(use.rule.bucket, is_allowed, is_shadow=is_shadow)
+                    RateLimitDecided(
+                        use.rule.bucket,
+                        is_allowed,
+                        is_shadow=is_shadow,
+                        request_id=context.request_id,
+                        subject=context.principal.subject,
+                    )
                 )
             if verdict.refused is None:
                 continue

@@ -23,7 +23,7 @@ from graphgw.policies.rate_rules import (
 from graphgw.policies.settings import Switch  # noqa: TC001 - read at run time
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import Draw, StoreError, Withdrawal
-from graphgw.telemetry.events import RateLimitDecided, SelectionRefused
+from graphgw.telemetry.events import RateLimitDecided
 from graphgw.types import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -171,9 +171,7 @@ class RoutePolicy:
             if error is not None:
                 if self._access.switch == "enforce":
                     return RouteVerdict(error)
-                context.observer.observe(
-                    SelectionRefused(self._coordinate, error.code, is_shadow=True)
-                )
+                context.report_refusal(self._coordinate, error.code, is_shadow=True)
         quota = context.principal.quota if self._draws_quota else None
         if self._rule is None and quota is None:
             return _ALLOWED
@@ -215,7 +213,11 @@ class RoutePolicy:
             is_allowed = verdict.is_allowed or verdict.refused != number
             context.observer.observe(
                 RateLimitDecided(
-                    rule.bucket, is_allowed, is_shadow=self._is_rate_shadow
+                    rule.bucket,
+                    is_allowed,
+                    is_shadow=self._is_rate_shadow,
+                    request_id=context.request_id,
+                    subject=context.principal.subject,
                 )
             )
         headers = tuple(_describe(rules, verdict))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from graphgw.policies.decision import Refusal
 from graphgw.policies.sunset_uses import NO_USES, SunsetUses, UseFinder
-from graphgw.telemetry.events import DeprecatedUsed, SelectionRefused
+from graphgw.telemetry.events import DeprecatedUsed
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ class SunsetPolicy:
             if ends is not None and ends <= now:
                 is_shadow = self._settings.switch == "shadow"
                 coordinate = use.retirement.coordinate
-                context.observer.observe(
-                    SelectionRefused(coordinate, _CODE, is_shadow=is_shadow)
-                )
+                context.report_refusal(coordinate, _CODE, is_shadow=is_shadow)
                 if not is_shadow:
                     refusals.append(_refuse(use, ends))
         retirements = {use.retirement.coordinate: use.retirement for use in found}

@@ -117,12 +117,16 @@ class VariantPolicy:
         if (self._allow or self._deny) and not is_address_allowed(
             principal.ip, self._allow, self._deny
         ):
-            self._refuse(self._address_switch, observer, "this address may not call")
+            self._report_or_raise(
+                self._address_switch, "this address may not call", principal, observer
+            )
         if not self._scopes.issubset(principal.scopes):
             if self._switch == "enforce" and not principal.is_authenticated:
                 raise UnauthenticatedError("this graph is for known callers")
             missing = ", ".join(sorted(self._scopes - principal.scopes))
-            self._refuse(self._switch, observer, f"this graph needs: {missing}")
+            self._report_or_raise(
+                self._switch, f"this graph needs: {missing}", principal, observer
+            )
 
     def _check_end(self, ends: float) -> None:
         if self._clock.time() < ends:
@@ -132,9 +136,15 @@ class VariantPolicy:
             message += f'; use "{self._replacement}"'
         raise VariantSunsetError(message, headers=self.headers)
 
-    def _refuse(self, switch: Switch, observer: Observer, message: str) -> None:
+    def _report_or_raise(
+        self, switch: Switch, message: str, principal: Principal, observer: Observer
+    ) -> None:
         if switch == "enforce":
             raise VariantForbiddenError(message)
         if switch == "shadow":
             place = f"variant {self.name}"
-            observer.observe(SelectionRefused(place, _FORBIDDEN, is_shadow=True))
+            observer.observe(
+                SelectionRefused(
+                    place, _FORBIDDEN, is_shadow=True, subject=principal.subject
+                )
+            )

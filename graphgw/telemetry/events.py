@@ -142,6 +142,9 @@ class RateLimitDecided:
     bucket: str
     is_allowed: bool
     is_shadow: bool = False
+    request_id: str = field(default="", compare=False)
+    subject: str | None = field(default=None, compare=False)
+    """Who asked, where that is known."""
 
 
 @record
@@ -168,6 +171,9 @@ class SelectionRefused:
     coordinate: str
     code: str
     is_shadow: bool = False
+    request_id: str = field(default="", compare=False)
+    subject: str | None = field(default=None, compare=False)
+    """Who asked, where that is known."""
 
 
 @record

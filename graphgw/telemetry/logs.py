@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import orjson
 
+from graphgw.errors import RateLimitedError
 from graphgw.telemetry.events import (
     AddressChanged,
     InternalFailure,
     OperationFinished,
+    RateLimitDecided,
     RouteFinished,
+    SelectionRefused,
     SnapshotSwapped,
 )
 from graphgw.telemetry.operation_lines import OperationLines, operation_fields
@@ -68,9 +71,12 @@ class LogObserver:
             InternalFailure: self._on_failure,
             SnapshotSwapped: self._on_swap,
             AddressChanged: self._on_address,
+            SelectionRefused: self._on_refused,
+            RateLimitDecided: self._on_rate,
         }
         if self._lowest > _LEVELS["info"]:
             del self.takers[OperationFinished], self.takers[RouteFinished]
+            del self.takers[SelectionRefused], self.takers[RateLimitDecided]
 
     def observe(self, event: Event) -> None:
         """Write the line of one event, if it has one."""
@@ -111,6 +117,25 @@ class LogObserver:
             "exception": "".join(traceback.format_exception(event.error)),
         }
         self._write("error", "failure", fields)
+
+    def _on_refused(self, event: SelectionRefused) -> None:
+        if event.is_shadow:  # what is refused in earnest stands in the answer's line
+            fields = {"coordinate": event.coordinate, "code": event.code}
+            self._write_shadow(event, fields)
+
+    def _on_rate(self, event: RateLimitDecided) -> None:
+        if event.is_shadow and not event.is_allowed:
+            fields = {"bucket": event.bucket, "code": RateLimitedError.code}
+            self._write_shadow(event, fields)
+
+    def _write_shadow(
+        self, event: SelectionRefused | RateLimitDecided, fields: dict[str, Any]
+    ) -> None:
+        if event.request_id:
+            fields["request_id"] = event.request_id
+        if event.subject is not None:
+            fields["subject"] = event.subject
+        self._write("info", "would refuse", fields)
 
     def _on_address(self, event: AddressChanged) -> None:
         level = "info" if event.change in {"returned", "healthy"} else "warning"

@@ -169,7 +169,11 @@ class MetricsObserver:
             "rate_limit_decisions", "Decisions of rate limits.", "bucket", "result"
         )
         self._refused = counter(
-            "refused_selections", "Selections cut by a policy.", "coordinate", "code"
+            "refused_selections",
+            "Selections cut by a policy, or by a shadow that would have.",
+            "coordinate",
+            "code",
+            "mode",
         )
         self._deprecated = counter(
             "deprecated_uses",
@@ -282,10 +286,12 @@ class MetricsObserver:
             self._errors(event.error_code).inc()
 
     def _on_rate(self, event: RateLimitDecided) -> None:
-        self._rate(event.bucket, "allowed" if event.is_allowed else "refused").inc()
+        refused = "shadow" if event.is_shadow else "refused"
+        self._rate(event.bucket, "allowed" if event.is_allowed else refused).inc()
 
     def _on_refused(self, event: SelectionRefused) -> None:
-        self._refused(event.coordinate, event.code).inc()
+        mode = "shadow" if event.is_shadow else "enforce"
+        self._refused(event.coordinate, event.code, mode).inc()
 
     def _on_deprecated(self, event: DeprecatedUsed) -> None:
         client = (event.client_name or "", event.client_version or "")

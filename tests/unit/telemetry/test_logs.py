@@ -11,6 +11,8 @@ from graphgw.telemetry.events import (
     FetchFinished,
     InternalFailure,
     OperationFinished,
+    RateLimitDecided,
+    SelectionRefused,
     SnapshotSwapped,
 )
 from graphgw.telemetry.logs import LogObserver
@@ -166,3 +168,59 @@ def test_lines_of_one_layout_differ_in_what_differs(fields):
     assert first.pop("timestamp") <= second.pop("timestamp")
     assert first == second
     assert first.get("subject") == fields.get("subject")
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        pytest.param(
+            SelectionRefused(
+                "Query.me",
+                "UNAUTHORIZED",
+                is_shadow=True,
+                request_id="r1",
+                subject="u1",
+            ),
+            {"coordinate": "Query.me", "code": "UNAUTHORIZED"},
+            id="selection",
+        ),
+        pytest.param(
+            RateLimitDecided(
+                "calls", is_allowed=False, is_shadow=True, request_id="r1", subject="u1"
+            ),
+            {"bucket": "calls", "code": "RATE_LIMITED"},
+            id="limit",
+        ),
+    ],
+)
+def test_what_a_shadow_would_refuse_is_told_with_who_asked(event, fields):
+    record = json.loads(write(event))
+
+    del record["timestamp"]
+    assert record == {
+        "level": "info",
+        "event": "would refuse",
+        "request_id": "r1",
+        "subject": "u1",
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(SelectionRefused("Query.me", "UNAUTHORIZED"), id="enforced"),
+        pytest.param(RateLimitDecided("calls", is_allowed=False), id="limit"),
+        pytest.param(
+            RateLimitDecided("calls", is_allowed=True, is_shadow=True), id="allowed"
+        ),
+    ],
+)
+def test_what_is_refused_in_earnest_has_no_line_of_its_own(event):
+    assert write(event) == ""
+
+
+def test_shadows_are_quiet_above_info():
+    event = SelectionRefused("Query.me", "UNAUTHORIZED", is_shadow=True)
+
+    assert write(event, level="warning") == ""

@@ -1,6 +1,8 @@
 """Metrics of what is deprecated: who used it, in a bounded number of series."""
 
-from graphgw.telemetry.events import DeprecatedUsed
+import pytest
+
+from graphgw.telemetry.events import DeprecatedUsed, RateLimitDecided, SelectionRefused
 from graphgw.telemetry.metrics import MetricsObserver
 
 
@@ -38,3 +40,43 @@ def test_clients_cannot_make_any_number_of_series():
     assert found[-1].endswith(
         '{client="other",coordinate="User.mail",version=""} 801.0'
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        pytest.param(
+            SelectionRefused("Query.me", "UNAUTHORIZED"),
+            'refused_selections_total{code="UNAUTHORIZED",coordinate="Query.me",'
+            'mode="enforce"}',
+            id="refused",
+        ),
+        pytest.param(
+            SelectionRefused("Query.me", "UNAUTHORIZED", is_shadow=True),
+            'refused_selections_total{code="UNAUTHORIZED",coordinate="Query.me",'
+            'mode="shadow"}',
+            id="shadow",
+        ),
+        pytest.param(
+            RateLimitDecided("calls", is_allowed=False),
+            'rate_limit_decisions_total{bucket="calls",result="refused"}',
+            id="limited",
+        ),
+        pytest.param(
+            RateLimitDecided("calls", is_allowed=False, is_shadow=True),
+            'rate_limit_decisions_total{bucket="calls",result="shadow"}',
+            id="limited-in-shadow",
+        ),
+        pytest.param(
+            RateLimitDecided("calls", is_allowed=True, is_shadow=True),
+            'rate_limit_decisions_total{bucket="calls",result="allowed"}',
+            id="allowed",
+        ),
+    ],
+)
+def test_what_a_shadow_would_refuse_is_counted_apart(event, line):
+    metrics = MetricsObserver()
+
+    metrics.observe(event)
+
+    assert f"graphgw_{line} 1.0" in metrics.render().decode().splitlines()
