@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from graphgw.subgraphs.loaders import Loader
     from graphgw.types import JSONObject, Principal
 
-__all__ = ["RowNames", "full_name", "is_for_caller", "tags_of"]
+__all__ = ["RowNames", "full_name", "is_for_caller", "tags_of", "version_of"]
 
 _PLAIN_KEY: Final = 64
 _TEXT: Final = {str}
@@ -75,13 +76,12 @@ class RowNames:
 
     def _remember(self, rule: CacheRule, loader: Loader[..., Any]) -> str:
         function = loader.function
-        code = getattr(function, "__code__", None)
         parts = (
             rule.coordinate,
             loader.name,
             getattr(function, "__module__", ""),
             getattr(function, "__qualname__", ""),
-            code.co_code.hex() if code else "",
+            version_of(function),
         )
         if len(self._prefixes) >= _MAX_PREFIXES:
             self._prefixes.clear()
@@ -126,6 +126,34 @@ def tags_of(rule: CacheRule, key: Any, arguments: JSONObject) -> tuple[str, ...]
             return None
         tags.append(tag)
     return tuple(tags)
+
+
+def version_of(function: object) -> str:
+    """Return a text that is another one when a function is written otherwise.
+
+    Of the values in its code those count, too, such as the path that it asks for, and
+    the type that it says it returns; not what it calls.
+    """
+    found = hashlib.blake2b(digest_size=16)
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        _add_code(found, code)
+    returns = getattr(function, "__annotations__", {}).get("return")
+    found.update(str(returns).encode())
+    return found.hexdigest()
+
+
+def _add_code(found: hashlib.blake2b, code: CodeType) -> None:
+    found.update(code.co_code)
+    found.update(repr((code.co_names, code.co_varnames)).encode())
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            _add_code(found, value)
+        elif isinstance(value, frozenset):
+            # Each process has an order of its own.
+            found.update(repr(sorted(map(repr, value))).encode())
+        else:
+            found.update(repr(value).encode())
 
 
 def _caller(principal: Principal) -> list[str | None] | None:
