@@ -61,7 +61,9 @@ class Shop:
         @loader(shared=True)
         async def books_by_id(keys, _context):
             await self.read("books")
-            return [{"id": key, "name": f"book {key}"} for key in keys]
+            return [
+                {"id": key, "name": f"book {key}", "note": f"for {key}"} for key in keys
+            ]
 
         @loader(shared=True)
         async def stock_by_id(keys, _context):
@@ -74,6 +76,7 @@ class Shop:
         class Book:
             id: strawberry.ID
             name: str
+            note: str | None = strawberry.field(directives=[d.Owner(field="id")])
             stock: int | None = batched(
                 stock_by_id, key="id", directives=[d.CacheControl(max_age=60)]
             )
@@ -304,6 +307,18 @@ async def test_an_answer_with_errors_is_not_kept(gateway, shop):
     assert await ask(gateway, BOOK, {"id": "a"}) == {
         "book": {"name": "book a", "stock": 1}
     }
+
+
+async def test_what_a_row_rule_decides_is_decided_for_each_caller(gateway):
+    query = '{ book(id: "ann") { name note } }'
+
+    found = [await gateway.execute(query, principal=who) for who in (ANN, BOB, ANN)]
+
+    assert [answer.data["book"]["note"] for answer in found] == [
+        "for ann",
+        None,
+        "for ann",
+    ]
 
 
 async def test_limits_are_drawn_for_kept_answers(gateway):

@@ -13,7 +13,7 @@ from support.policies import Recorder
 
 from backends.protos import order_pb2
 from graphgw import directives as d
-from graphgw.errors import SourceTimeoutError
+from graphgw.errors import ConfigurationError, SourceTimeoutError
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
 from graphgw.subgraphs.cache_rules import CacheRule, read_cache_rule
@@ -593,6 +593,22 @@ class TestRules:
         rule = read_cache_rule("Order", [d.CacheControl(max_age=1)])
 
         assert rule.is_private is None
+
+    @pytest.mark.parametrize("rule", [d.Owner(field="id"), d.RowPolicy(name="mine")])
+    def test_what_has_a_row_rule_is_private(self, rule):
+        kept = read_cache_rule("Order", [rule, d.CacheControl(max_age=1)])
+
+        assert kept.is_private is True
+
+    @pytest.mark.parametrize("rule", [d.Owner(field="id"), d.RowPolicy(name="mine")])
+    def test_what_has_a_row_rule_cannot_be_public(self, rule):
+        public = d.CacheControl(max_age=1, scope=d.CacheScope.PUBLIC)
+
+        with pytest.raises(ConfigurationError) as caught:
+            read_cache_rule("Order", [rule, public])
+
+        assert "contradict" in str(caught.value)
+        assert "Order" in str(caught.value)
 
     @pytest.mark.parametrize(
         "directives",
