@@ -16,6 +16,7 @@ from graphgw.errors import SourceAnswerTooLargeError, SourceBadAnswerError
 from graphgw.sources.http_transport.connection import Connection
 from graphgw.sources.http_transport.heads import KnownHeads
 from graphgw.sources.http_transport.settings import TransportSettings
+from graphgw.sources.http_transport.stream import StreamRequest, StreamTransport
 from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.types import Deadline
@@ -161,6 +162,29 @@ async def test_a_connection_that_served_well_gets_no_more_trust(name):
 
         assert await server.ask() == b"next"
         assert server.connections == 2
+
+
+async def read_stream(transport, url):
+    request = StreamRequest("GET", url, "/", Deadline.after(5), source="user")
+    answer = await transport.send(request)
+    try:
+        return b"".join([chunk async for chunk in answer.chunks()])
+    finally:
+        await answer.aclose()
+
+
+@pytest.mark.parametrize("piecewise", [False, True], ids=["whole", "bytewise"])
+@pytest.mark.parametrize("name", DOUBTFUL)
+async def test_what_is_passed_on_is_read_as_strictly(name, piecewise):
+    async with Server(DOUBTFUL[name], piecewise=piecewise) as server:
+        transport = StreamTransport(TransportSettings())
+        url = server.url.removesuffix("/")
+        with pytest.raises(SourceBadAnswerError):
+            await read_stream(transport, url)
+
+        assert await read_stream(transport, url) == b"next"
+        assert (server.requests, server.connections) == (2, 2)
+        await transport.aclose()
 
 
 @pytest.mark.parametrize("name", MORE)
