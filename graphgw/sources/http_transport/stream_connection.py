@@ -225,7 +225,8 @@ class StreamConnection(asyncio.Protocol):
         self._transport = None
         reader = self._reader
         if not reader.is_complete:
-            if exc is None and reader.end():
+            # What we broke off ourselves did not end, even where it names no length.
+            if exc is None and self._failure is None and reader.end():
                 self._wake()
             else:
                 self._fail(disconnected(self._source))

@@ -253,6 +253,24 @@ async def test_an_answer_that_breaks_off_is_no_whole_answer(
         await read(found)
 
 
+async def test_an_answer_without_a_length_is_not_whole_where_we_end_its_connection(
+    service: Service, transport: StreamTransport
+):
+    service.answers = [b"HTTP/1.1 200 OK\r\n\r\nhalf of"]
+    service.gate.clear()
+    answer = await transport.send(ask(service))
+    chunks = answer.chunks()
+    assert await anext(chunks) == b"half of"
+    rest = asyncio.create_task(anext(chunks))
+    await asyncio.sleep(0)
+
+    await transport.aclose()
+
+    with pytest.raises(SourceDisconnectedError):
+        await rest
+    await answer.aclose()
+
+
 async def test_a_chunk_that_is_none_is_an_error(
     service: Service, transport: StreamTransport
 ):
