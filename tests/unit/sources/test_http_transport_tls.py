@@ -1,13 +1,8 @@
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from support.certificates import make_certificate
 
 from graphgw.errors import SourceUnreachableError
 from graphgw.sources.http_transport.settings import TransportSettings
@@ -21,35 +16,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A self-signed certificate of ``users.test``, and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "users.test")])
-    now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("users.test"), x509.IPAddress(ipaddress.ip_address("127.0.0.3"))]
-    )
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
+    return make_certificate(tmp_path_factory.mktemp("tls"), "users.test", "127.0.0.3")
 
 
 class LoopbackResolver:
@@ -93,7 +60,7 @@ def request(url):
 
 
 async def test_a_trusted_server_is_asked_for_by_its_name(certificate):
-    settings = TransportSettings(tls=TLSSettings(ca_file=certificate[0]))
+    settings = TransportSettings(tls=TLSSettings(ca_file=certificate.file))
     async with TLSServer(certificate) as server:
         transport = HTTPTransport(settings, resolver=LoopbackResolver())
         for _ in range(2):
@@ -118,7 +85,7 @@ async def test_a_server_that_nobody_vouches_for_is_refused(certificate):
 
 
 async def test_a_server_with_another_name_is_refused(certificate):
-    settings = TransportSettings(tls=TLSSettings(ca_file=certificate[0]))
+    settings = TransportSettings(tls=TLSSettings(ca_file=certificate.file))
     async with TLSServer(certificate) as server:
         transport = HTTPTransport(settings, resolver=LoopbackResolver())
 
@@ -128,7 +95,7 @@ async def test_a_server_with_another_name_is_refused(certificate):
 
 
 async def test_the_name_on_the_certificate_may_be_configured(certificate):
-    tls = TLSSettings(ca_file=certificate[0], server_name="users.test")
+    tls = TLSSettings(ca_file=certificate.file, server_name="users.test")
     async with TLSServer(certificate) as server:
         transport = HTTPTransport(TransportSettings(tls=tls))
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from support.certificates import Certificate, make_certificate
 
 from graphgw.errors import SourceError
 from graphgw.sources.balancing.balancer import Balancer
@@ -55,40 +50,9 @@ class Told:
             self.calls[event.address] += 1
 
 
-class Certificate:
-    """A self-signed one of a name."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = dt.datetime.now(dt.UTC)
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
-        rights = x509.BasicConstraints(ca=True, path_length=None)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-            .add_extension(names, critical=False)
-            .add_extension(rights, critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        self.pem = made.public_bytes(serialization.Encoding.PEM)
-        self.key = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        self.file = folder / "cert.pem"
-        self.file.write_bytes(self.pem)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return Certificate(tmp_path_factory.mktemp("tls"), NAME)
+    return make_certificate(tmp_path_factory.mktemp("tls"), NAME)
 
 
 @asynccontextmanager
@@ -115,7 +79,7 @@ async def serve(certificate: Certificate | None = None) -> AsyncIterator[int]:
         port = server.add_insecure_port("127.0.0.1:0")
         server.add_insecure_port(f"127.0.0.2:{port}")
     else:
-        pair = (certificate.key, certificate.pem)
+        pair = (certificate.key_file.read_bytes(), certificate.file.read_bytes())
         credentials = grpc.ssl_server_credentials([pair])
         port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()

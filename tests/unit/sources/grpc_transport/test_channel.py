@@ -1,17 +1,12 @@
 """Which connections a channel opens, keeps and gives up, and who gets them."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from support.certificates import make_certificate
 
 from graphgw.errors import (
     SourceDisconnectedError,
@@ -535,36 +530,7 @@ async def test_a_server_that_compresses_is_understood(compression, open_channel,
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A self-signed certificate of ``order.test``, and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "order.test")])
-    now = dt.datetime.now(dt.UTC)
-    names = [
-        x509.DNSName("order.test"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
+    return make_certificate(tmp_path_factory.mktemp("tls"), "order.test", "127.0.0.1")
 
 
 def make_server_context(certificate, *protocols):
@@ -588,7 +554,7 @@ async def test_calls_go_over_tls(
         peer.answer(stream_id)
 
     peer = await open_peer(script, tls=make_server_context(certificate, "h2"))
-    tls = TLSSettings(ca_file=certificate[0], server_name=server_name)
+    tls = TLSSettings(ca_file=certificate.file, server_name=server_name)
 
     assert await ask(open_channel(peer, tls=tls)) == b"ok"
     assert heads[0][":scheme"] == "https"
@@ -607,7 +573,7 @@ async def test_a_server_that_is_not_the_one_meant_is_unreachable(
     protocols, tls, detail, certificate, open_peer, open_channel, ask
 ):
     peer = await open_peer(serve, tls=make_server_context(certificate, *protocols))
-    tls = {"ca_file": certificate[0], **tls}
+    tls = {"ca_file": certificate.file, **tls}
 
     with pytest.raises(SourceUnreachableError) as caught:
         await ask(open_channel(peer, tls=TLSSettings(**tls)))
