@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from graphgw.answers.answer_cache import AnswerCache
+from graphgw.answers.shared_answers import SharedAnswerCache
 from graphgw.errors import ConfigurationError, Problem
 from graphgw.policies.authenticate.authenticator import Authenticator
 from graphgw.sources.connections import Connections
@@ -45,6 +46,7 @@ class Resources:
     store: MemoryStore | RedisStore
     cache: EntityCache | None
     answers: AnswerCache | None
+    """Whole answers; of several processes where the store is theirs."""
 
     async def aclose(self, kept: Resources | None = None) -> None:
         """Close all that ``kept`` does not hold too."""
@@ -58,6 +60,8 @@ class Resources:
         parts: list[_Closable] = [self.authenticator, self.connections]
         if self.cache is not None:
             parts.append(self.cache)
+        if isinstance(self.answers, SharedAnswerCache):
+            parts.append(self.answers)
         if not isinstance(self.store, MemoryStore):
             parts.append(self.store)
         return tuple(parts)
@@ -110,7 +114,7 @@ async def open_resources(
         sharing,
         store,
         cache,
-        _open_answers(settings, store),
+        _open_answers(settings, store, before),
     )
 
 
@@ -162,13 +166,20 @@ def _choose_store(
 
 
 def _open_answers(
-    settings: Settings, store: MemoryStore | RedisStore
+    settings: Settings, store: MemoryStore | RedisStore, before: Resources | None
 ) -> AnswerCache | None:
-    """Return what keeps answers, where this process hears of every invalidation."""
+    """Return what keeps answers where rows are kept."""
     cache = settings.policies.cache
-    if not (cache.is_enabled and cache.answers and isinstance(store, MemoryStore)):
+    if not (cache.is_enabled and cache.answers):
         return None
-    return AnswerCache(store.objects)
+    if isinstance(store, MemoryStore):
+        return AnswerCache(store.objects)
+    largest = cache.max_answer_bytes
+    if before is not None and isinstance(before.answers, SharedAnswerCache):
+        known = (before.answers.store, before.answers.max_answer_bytes)
+        if known == (store, largest):
+            return before.answers
+    return SharedAnswerCache(store, max_answer_bytes=largest)
 
 
 def _choose_cache(

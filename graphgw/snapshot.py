@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphgw.answers.place import name_answer
+from graphgw.answers.code_version import code_version
+from graphgw.answers.place import GraphName, name_answer
 from graphgw.errors import BadRequestError
 from graphgw.execution.arrange_rows import arrange_rows
 from graphgw.execution.compile import compile_plan
@@ -126,6 +127,7 @@ class Snapshot:
         names_subgraphs: bool = False,
     ) -> None:
         self.supergraph = supergraph
+        self._hash = supergraph.hash
         self.subgraphs = subgraphs
         self._remote = tuple(
             found for found in subgraphs.values() if isinstance(found, RemoteSubgraph)
@@ -161,7 +163,7 @@ class Snapshot:
         self._open_caches()
 
     def _open_caches(self) -> None:
-        self._name = object()
+        self._name = GraphName(self._find_version)
         """Names the answers of this snapshot, or of this view of it."""
         self._documents: BoundedCache[tuple[str, str | None], PreparedDocument] = (
             BoundedCache(max_entries=_DOCUMENTS, max_bytes=_DOCUMENT_BYTES)
@@ -169,6 +171,10 @@ class Snapshot:
         self._plans: BoundedCache[PlanKey, CompiledPlan] = BoundedCache(
             max_entries=_PLANS, max_bytes=_PLAN_BYTES
         )
+
+    def _find_version(self) -> str:
+        code = code_version(self.subgraphs.values())
+        return f"{self._hash} {code} {self.variant_name or ''}"
 
     def view(
         self, variant: VariantPolicy, contract: Supergraph, limits: LimitSettings

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphgw.context import RequestContext
     from graphgw.stores.objects import ObjectTable
 
-__all__ = ["AnswerCache", "Filling", "KeptAnswer"]
+__all__ = ["AnswerCache", "Filling", "KeptAnswer", "Outcome"]
 
 _GROUP: Final = "answer"
 _KEY_BYTES: Final = 300
@@ -31,7 +31,7 @@ _HOPELESS_BYTES: Final = 4 * 1024 * 1024
 _HOPELESS_SECONDS: Final = 10.0
 
 
-class _Outcome(Enum):
+class Outcome(Enum):
     """What became of a run that others wait for."""
 
     KEPT = 1
@@ -69,7 +69,7 @@ class AnswerCache:
     def __init__(self, objects: ObjectTable, clock: Clock = SYSTEM_CLOCK) -> None:
         self.objects = objects
         self.clock = clock
-        self.flights: dict[AnswerKey, asyncio.Future[_Outcome]] = {}
+        self.flights: dict[AnswerKey, asyncio.Future[Outcome]] = {}
         self._hopeless: BoundedCache[Any, float] = BoundedCache(
             max_entries=_HOPELESS, max_bytes=_HOPELESS_BYTES
         )
@@ -97,7 +97,7 @@ class AnswerCache:
             # Waiting on the future itself would cancel it with the waiter.
             await asyncio.wait([flight], timeout=context.deadline.remaining())
             found = self._get(key)
-            if not flight.done() or flight.result() is _Outcome.UNKEPT:
+            if not flight.done() or flight.result() is Outcome.UNKEPT:
                 break
         hits = 0 if found is None else 1
         context.observer.observe(CacheRead(place.coordinate, 1, hits))
@@ -140,12 +140,12 @@ class Filling:
         self._place = place
         self._context = context
         self._parts = AnswerParts(place.max_age)
-        self._outcome = _Outcome.UNKEPT
-        self._flight: asyncio.Future[_Outcome] | None = None
+        self._outcome = Outcome.UNKEPT
+        self._flight: asyncio.Future[Outcome] | None = None
 
     def __enter__(self) -> Self:
         cache, key = self._cache, self._place.key
-        if key not in cache.flights:
+        if self._opens_flight():
             self._flight = asyncio.get_running_loop().create_future()
             cache.flights[key] = self._flight
         self._began = cache.clock.monotonic()
@@ -162,10 +162,13 @@ class Filling:
     ) -> None:
         self._context.parts = self._context.noted_ages = None
         if kind is not None and not issubclass(kind, Exception):
-            self._outcome = _Outcome.LOST
+            self._outcome = Outcome.LOST
         if self._flight is not None:
             del self._cache.flights[self._place.key]
             self._flight.set_result(self._outcome)
+
+    def _opens_flight(self) -> bool:
+        return self._place.key not in self._cache.flights
 
     def may_keep(self) -> bool:
         """Tell whether the answer is one to be kept, now that it is made."""
@@ -192,4 +195,4 @@ class Filling:
         size = len(text) + len(key.variables) + _KEY_BYTES
         objects.put(_GROUP, key, entry, size + _TAG_BYTES * len(entry.tags))
         if objects.get(_GROUP, key, self._began) is entry:
-            self._outcome = _Outcome.KEPT
+            self._outcome = Outcome.KEPT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -11,31 +12,63 @@ import orjson
 from graphgw.subgraphs.remote.headers import tells_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from graphgw.context import RequestContext
     from graphgw.policies.response_cache_control import ResponseCacheControl
     from graphgw.subgraphs.remote.subgraph import RemoteSubgraph
     from graphgw.types import JSONObject
 
-__all__ = ["AnswerKey", "AnswerPlace", "is_told_apart", "name_answer"]
+__all__ = ["AnswerKey", "AnswerPlace", "GraphName", "is_told_apart", "name_answer"]
 
 _ADDRESSES: Final = ("forwarded", "client-ip", "real-ip", "connecting-ip")
+
+
+class GraphName:
+    """Stands for one snapshot, as one variant sees it; equal to itself alone.
+
+    Args:
+        find_version: Returns a text that is the same for the same graph with the same
+            code in any process.
+    """
+
+    __slots__ = ("_find_version", "_version")
+
+    def __init__(self, find_version: Callable[[], str]) -> None:
+        self._find_version = find_version
+        self._version: str | None = None
+
+    @property
+    def version(self) -> str:
+        """What it is called in every process; found when it is first asked for."""
+        if self._version is None:
+            self._version = self._find_version()
+        return self._version
 
 
 class AnswerKey(NamedTuple):
     """What an answer depends on."""
 
-    graph: object
-    """Is equal for one snapshot alone, as one variant sees it."""
-    plan: Hashable
+    graph: GraphName
+    plan: tuple[Hashable, ...]
     for_known: bool
     """Whether those who ask can be told apart."""
     variables: bytes
     headers: tuple[tuple[str, str | None], ...]
 
+    def name(self) -> str:
+        """Return what an equal answer is called in every process."""
+        plan = [
+            sorted(map(repr, part)) if isinstance(part, frozenset) else repr(part)
+            for part in self.plan
+        ]
+        parts = (self.graph.version, plan, self.for_known, self.headers)
+        found = hashlib.blake2b(orjson.dumps(parts), digest_size=16)
+        found.update(self.variables)
+        return f"answer:{found.hexdigest()}"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class AnswerPlace:
     """The key of an answer, and how old it may get whatever it is made of."""
 
@@ -43,11 +76,13 @@ class AnswerPlace:
     max_age: float
     coordinate: str
     """What its reads are counted under."""
+    mark: bytes | None = None
+    """Of what a shared store had invalidated when the answer was looked for there."""
 
 
 def name_answer(
-    graph: object,
-    plan: Hashable,
+    graph: GraphName,
+    plan: tuple[Hashable, ...],
     control: ResponseCacheControl,
     *,
     variables: JSONObject,

@@ -176,7 +176,9 @@ class CacheSettings:
     max_bytes: int = 64 * 1024 * 1024
     """What the memory store may hold."""
     answers: bool = True
-    """Whether whole answers are kept where rows are kept in memory."""
+    """Whether whole answers are kept beside the rows, where these are kept."""
+    max_answer_bytes: int = 1024 * 1024
+    """The largest whole answer that is kept in Redis."""
     invalidation_scope: str | None = "cache:invalidate"
     """The scope that ``POST /cache/invalidate`` needs; ``null`` closes it."""
 

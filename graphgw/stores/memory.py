@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING, Final
 
 from graphgw.stores.objects import Entry, ObjectTable
-from graphgw.stores.protocol import Found, Verdict
+from graphgw.stores.protocol import ANY_TAG, Found, Verdict
 from graphgw.types import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class MemoryStore:
         """Return the values of the keys and the stamps of the tags."""
         now, objects = self._clock.monotonic(), self.objects
         entries = [objects.get(_VALUES, key, now) for key in keys]
-        stamps = [objects.stamp_of(tag) for tag in tags]
+        stamps = [
+            objects.version if tag == ANY_TAG else objects.stamp_of(tag) for tag in tags
+        ]
         return Found(
             [None if entry is None else entry.value for entry in entries],
             [b"%d" % stamp if stamp else b"" for stamp in stamps],

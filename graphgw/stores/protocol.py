@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from graphgw.errors import GraphGWError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Bucket", "Draw", "Found", "Store", "StoreError", "Verdict", "Withdrawal"]
+__all__ = [
+    "ANY_TAG",
+    "Bucket",
+    "Draw",
+    "Found",
+    "Store",
+    "StoreError",
+    "Verdict",
+    "Withdrawal",
+]
+
+ANY_TAG: Final = ""
+"""Its stamp changes whenever any tag is invalidated, in the same step."""
 
 
 class StoreError(GraphGWError):

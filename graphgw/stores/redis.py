@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from graphgw.stores.protocol import Found, StoreError, Verdict
+from graphgw.stores.protocol import ANY_TAG, Found, StoreError, Verdict
 from graphgw.stores.scripts import GIVE_BACK, TAKE
 from graphgw.types import SYSTEM_CLOCK, Clock
 
@@ -81,9 +81,11 @@ class RedisStore:
         names = [self._value(key) for key in keys] + [self._tag(tag) for tag in tags]
         if not names:
             return Found([], [])
-        found: list[Any] = await self._call(lambda: self._redis.mget(names))
-        if len(found) != len(names):
-            raise StoreError("Redis answered with too few values")
+        found: Any = await self._call(lambda: self._redis.mget(names))
+        if not isinstance(found, list) or len(found) != len(names):
+            raise StoreError("Redis answered with other values than it was asked for")
+        if not all(value is None or isinstance(value, bytes) for value in found):
+            raise StoreError("Redis answered with values of another kind")
         stamps = [stamp or b"" for stamp in found[len(keys) :]]
         return Found(list(found[: len(keys)]), stamps)
 
@@ -114,8 +116,8 @@ class RedisStore:
             return
 
         async def send() -> None:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for tag in tags:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                for tag in (ANY_TAG, *tags):
                     stamp = secrets.token_bytes(12)
                     pipeline.set(self._tag(tag), stamp, ex=_TAG_SECONDS)
                 await pipeline.execute()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from graphgw.stores.protocol import Bucket, Draw, Withdrawal
+from graphgw.stores.protocol import ANY_TAG, Bucket, Draw, Withdrawal
 
 
 def bucket(key="b", limit=2, window=3600.0, burst=None):
@@ -58,6 +58,17 @@ async def test_an_invalidated_tag_has_another_stamp_each_time(either):
 
     assert len({stamp[0] for stamp in stamps}) == 3
     assert len({stamp[1] for stamp in stamps}) == 1
+
+
+async def test_one_stamp_changes_with_every_tag(either):
+    stamps = [(await either.get_many([], [ANY_TAG])).stamps[0]]
+    for tag in ("x", "y", "y"):
+        await either.invalidate([tag])
+        stamps.append((await either.get_many([], [ANY_TAG])).stamps[0])
+    await either.invalidate([])
+    stamps.append((await either.get_many([], [ANY_TAG])).stamps[0])
+
+    assert len(set(stamps)) == 4
 
 
 async def test_keys_and_tags_do_not_meet(either):

@@ -57,7 +57,7 @@ async def test_every_key_has_its_prefix_and_a_time(open_redis, raw):
     await withdraw(store)
 
     keys = await raw.keys("mine:*")
-    assert sorted(keys) == [b"mine:b:b", b"mine:t:t", b"mine:v:a"]
+    assert sorted(keys) == [b"mine:b:b", b"mine:t:", b"mine:t:t", b"mine:v:a"]
     assert all([await raw.pttl(key) > 0 for key in keys])
 
 
