@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import DEAD, running_gateway, write_settings
 from support.integration_gateways import wait_for
 from support.streaming_backend import MIB, StreamingBackend
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.processes import RunningProcess
-
-DEAD = "http://127.0.0.1:1"
 
 
 def routes() -> dict[str, Any]:
@@ -95,10 +92,7 @@ def running(
     backend: StreamingBackend, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningProcess, str]]:
     folder: Path = tmp_path_factory.mktemp("routes")
-    (folder / "slow.graphql").write_text(SDL)
-    config = folder / "graphgw.yaml"
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {
             "backend": {"url": backend.url, "retries": {"max_retries": 0}},
             "dead": {"url": DEAD},
@@ -106,7 +100,7 @@ def running(
         "routes": routes(),
         "server": {"body_timeout": "1s"},
     }
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(folder, settings)
     with running_gateway(config) as found:
         yield found
 

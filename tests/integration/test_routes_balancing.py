@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import yaml
 from integration.test_routes_websocket import EchoServer
-from support.gateways import SDL, running_gateway
+from support.gateways import running_gateway, write_settings
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-DEAD = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -29,8 +26,6 @@ def servers() -> Iterator[list[EchoServer]]:
 def test_websocket_connections_are_spread_and_go_where_a_header_says(
     servers: list[EchoServer], tmp_path: Path
 ):
-    (tmp_path / "slow.graphql").write_text(SDL)
-    config = tmp_path / "graphgw.yaml"
     stable, canary = (f"http://127.0.0.1:{server.port}" for server in servers)
     service = {
         "urls": [stable, {"url": canary, "group": "canary"}],
@@ -42,11 +37,10 @@ def test_websocket_connections_are_spread_and_go_where_a_header_says(
         },
     }
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {"echo": service},
         "routes": {"echo": {"path": "/ws", "service": "echo", "websocket": {}}},
     }
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(tmp_path, settings)
     with running_gateway(config) as (_, url):
         for headers in [{}] * 4 + [{"x-canary": "always"}] * 3:
             place = f"{url.replace('http', 'ws', 1)}/ws"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jwt
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import running_gateway, write_settings
 from support.integration_gateways import wait_for
 from support.streaming_backend import MIB, StreamingBackend
 from support.tokens import claims_at
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEAD = "http://127.0.0.1:1"
 SECRET = "a secret that is long enough for HMAC 256"  # noqa: S105 - a test's own
 FOREVER = "cache-control: max-age=60"
 
@@ -49,17 +47,14 @@ def client(
     backend: StreamingBackend, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     folder: Path = tmp_path_factory.mktemp("kept")
-    (folder / "slow.graphql").write_text(SDL)
-    config = folder / "graphgw.yaml"
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {"backend": backend.url},
         "auth": {
             "issuers": [{"issuer": "me", "algorithms": ["HS256"], "secret": SECRET}]
         },
         "routes": ROUTES,
     }
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(folder, settings)
     with running_gateway(config) as (_, url), httpx.Client(base_url=url) as made:
         yield made
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jwt
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import running_gateway, write_settings
 from support.processes import ROOT
 from support.streaming_backend import StreamingBackend
 from support.tokens import claims_at
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEAD = "http://127.0.0.1:1"
 SECRET = "a secret that is long enough for HMAC 256"  # noqa: S105 - a test's own
 
 
@@ -104,10 +102,7 @@ def client(
     backend: StreamingBackend, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     folder: Path = tmp_path_factory.mktemp("changes")
-    (folder / "slow.graphql").write_text(SDL)
-    config = folder / "graphgw.yaml"
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {
             "backend": backend.url,
             "shared": {"url": backend.url, **SHARED},
@@ -117,7 +112,7 @@ def client(
         },
         "routes": ROUTES,
     }
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(folder, settings)
     environment = {"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}
     with (
         running_gateway(config, environment=environment) as (_, url),

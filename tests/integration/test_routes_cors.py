@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import running_gateway, write_settings
 from support.streaming_backend import StreamingBackend
 
 if TYPE_CHECKING:
@@ -37,15 +36,12 @@ def backend() -> Iterator[StreamingBackend]:
 def serving(
     folder: Path, backend: StreamingBackend, origins: list[str]
 ) -> Iterator[httpx.Client]:
-    (folder / "slow.graphql").write_text(SDL)
     settings = {
-        "subgraphs": {"slow": {"url": "http://127.0.0.1:1", "sdl": "slow.graphql"}},
         "services": {"backend": backend.url},
         "routes": ROUTES,
         "server": {"allowed_origins": origins},
     }
-    config = folder / "graphgw.yaml"
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(folder, settings)
     with running_gateway(config) as (_, url), httpx.Client(base_url=url) as made:
         yield made
 

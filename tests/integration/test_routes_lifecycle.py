@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import running_gateway, write_settings
 from support.integration_gateways import wait_for
 from support.streaming_backend import MIB, StreamingBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-DEAD = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -27,16 +24,12 @@ def backend() -> Iterator[StreamingBackend]:
 
 
 def write(folder: Path, backend: StreamingBackend, routes: dict[str, Any]) -> Path:
-    (folder / "slow.graphql").write_text(SDL)
-    config = folder / "graphgw.yaml"
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {"backend": backend.url},
         "routes": routes,
         "server": {"shutdown_delay": "100ms"},
     }
-    config.write_text(yaml.safe_dump(settings))
-    return config
+    return write_settings(folder, settings)
 
 
 def route(path: str, **settings: Any) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import yaml
-from support.gateways import SDL, running_gateway
+from support.gateways import DEAD, running_gateway, write_settings
 from support.integration_gateways import wait_for
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DEAD = "http://127.0.0.1:1"
 KIB = 1024
 
 
@@ -89,11 +87,8 @@ def echo() -> Iterator[EchoServer]:
 @pytest.fixture(scope="module")
 def url(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("sockets")
-    (folder / "slow.graphql").write_text(SDL)
-    config = folder / "graphgw.yaml"
     socket = {"max_frame_bytes": "64KiB", "idle_timeout": "1s"}
     settings = {
-        "subgraphs": {"slow": {"url": DEAD, "sdl": "slow.graphql"}},
         "services": {
             "echo": f"http://127.0.0.1:{echo.port}",
             "dead": DEAD,
@@ -127,7 +122,7 @@ def url(echo: EchoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             },
         },
     }
-    config.write_text(yaml.safe_dump(settings))
+    config = write_settings(folder, settings)
     with running_gateway(config) as (_, found):
         yield found.replace("http://", "ws://")
 

@@ -13,7 +13,10 @@ import httpx
 import yaml
 from support.processes import RunningProcess, start_process
 
-__all__ = ["running_gateway", "write_config"]
+__all__ = ["DEAD", "running_gateway", "write_config", "write_settings"]
+
+DEAD = "http://127.0.0.1:1"
+"""Where nothing listens."""
 
 SDL = """
 extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
@@ -24,13 +27,17 @@ type Mutation { change: Boolean }
 
 def write_config(folder: Path, backend: str, **server: Any) -> Path:
     """Write a configuration with one remote subgraph at ``backend``."""
+    return write_settings(folder, {"server": server}, backend=backend)
+
+
+def write_settings(
+    folder: Path, settings: dict[str, Any], *, backend: str = DEAD
+) -> Path:
+    """Write a configuration: ``settings`` over one remote subgraph."""
     (folder / "slow.graphql").write_text(SDL)
     config = folder / "graphgw.yaml"
-    settings = {
-        "subgraphs": {"slow": {"url": backend, "sdl": "slow.graphql"}},
-        "server": server,
-    }
-    config.write_text(yaml.safe_dump(settings))
+    subgraphs = {"slow": {"url": backend, "sdl": "slow.graphql"}}
+    config.write_text(yaml.safe_dump({"subgraphs": subgraphs, **settings}))
     return config
 
 
