@@ -12,6 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
+from support.told import Told
 
 from graphgw.context import RequestContext
 from graphgw.errors import SourceError
@@ -87,28 +88,6 @@ class Backend:
         await self._enter(context)
         for _ in range(3):
             yield request
-
-
-@dataclass
-class Told:
-    events: list[object] = field(default_factory=list)
-    noted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def observe(self, event: object) -> None:
-        self.events.append(event)
-        self.noted.set()
-
-    async def changes_are(self, *expected: str) -> None:
-        async with asyncio.timeout(5):
-            while self.changes() != [*expected]:
-                self.noted.clear()
-                await self.noted.wait()
-
-    def changes(self) -> list[str]:
-        return [e.change for e in self.events if isinstance(e, AddressChanged)]
-
-    def outcomes(self) -> list[str]:
-        return [e.outcome for e in self.events if isinstance(e, AddressCalled)]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
+from support.told import Told
 
 from graphgw.context import RequestContext
 from graphgw.errors import SourceError
@@ -28,7 +29,7 @@ from graphgw.sources.http_transport.stream import StreamRequest
 from graphgw.sources.http_transport.transport import HTTPTransport
 from graphgw.sources.protocol import HTTPRequest
 from graphgw.sources.settings import RetrySettings, ServiceSettings
-from graphgw.telemetry.events import AddressCalled, AddressChanged
+from graphgw.telemetry.events import AddressCalled
 from graphgw.types import Deadline
 
 
@@ -84,25 +85,6 @@ class Backend:
         finally:
             self.writers.discard(writer)
             writer.close()
-
-
-@dataclass
-class Told:
-    events: list[object] = field(default_factory=list)
-    noted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def observe(self, event: object) -> None:
-        self.events.append(event)
-        self.noted.set()
-
-    async def changes_are(self, *expected: str) -> None:
-        async with asyncio.timeout(5):
-            while self.changes() != [*expected]:
-                self.noted.clear()
-                await self.noted.wait()
-
-    def changes(self) -> list[str]:
-        return [e.change for e in self.events if isinstance(e, AddressChanged)]
 
 
 @pytest.fixture
