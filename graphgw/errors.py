@@ -300,7 +300,8 @@ class SourceError(GraphGWError):
     The message may be shown to clients: it names the source and what happened,
     never the backend's own words. ``status`` is the backend's HTTP status or the
     name of its gRPC code, if any; ``detail`` is what the backend said, for resolvers
-    only; ``retry_after`` are the seconds it wants to be left alone, if it said so.
+    only; ``retry_after`` are the seconds it wants to be left alone, if it said so;
+    ``status_details`` is the ``google.rpc.Status`` of a gRPC service, as it came.
     """
 
     code = "SOURCE_ERROR"
@@ -313,12 +314,14 @@ class SourceError(GraphGWError):
         status: int | str | None = None,
         detail: str | None = None,
         retry_after: float | None = None,
+        status_details: bytes | None = None,
     ) -> None:
         super().__init__(message)
         self.source = source
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
+        self.status_details = status_details
 
     @property
     def grpc_code(self) -> str | None:

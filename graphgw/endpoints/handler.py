@@ -10,6 +10,7 @@ from graphgw.endpoints.bind import bind_variables
 from graphgw.errors import BadUserInputError
 from graphgw.execution.response import refuse
 from graphgw.operations.operation import GraphQLRequest
+from graphgw.routes.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,6 +58,9 @@ class EndpointHandler:
             request = GraphQLRequest(
                 endpoint.text, endpoint.operation_name, variables=variables
             )
+            if not exchange.is_unchanged:
+                raw = exchange.outgoing(list(exchange.head.raw_headers))
+                exchange.context.headers = read_headers(raw)
             running = self._answer(request, exchange.context)
             response = await (
                 self._finish(running) if endpoint.is_mutation else running

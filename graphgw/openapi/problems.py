@@ -49,6 +49,15 @@ PROBLEM_SCHEMAS: Final[JSONObject] = {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/problem-part"},
             },
+            "details": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"@type": {"type": "string"}},
+                    "required": ["@type"],
+                },
+                "description": "What a gRPC service tells of it, as google.rpc has it.",
+            },
         },
         "required": ["type", "title", "status", "detail", "instance", "code"],
     },

@@ -41,6 +41,9 @@ class GRPCTarget:
     """Whether fields are called as in the file, instead of ``lowerCamelCase``."""
     shows_details: bool = False
     """Whether clients are told a service's own words where a call is their fault."""
+    error_details: Literal["none", "public", "all"] = "public"
+    """Which messages in ``google.rpc.Status`` clients are shown: ``public`` leaves out
+    ``DebugInfo``, and all where the fault is the service's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

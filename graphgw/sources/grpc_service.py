@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from graphgw.sources.grpc_transport.requests import Metadata
     from graphgw.sources.settings import ServiceSettings
     from graphgw.telemetry.observer import Observer
-    from graphgw.types import Clock
+    from graphgw.types import Clock, Headers
 
 __all__ = ["GRPCService"]
 
@@ -98,6 +98,7 @@ class GRPCService:
         is_idempotent: bool = False,
         timeout: float | None = None,
         metadata: Metadata = (),
+        forwarded: Metadata | None = None,
     ) -> Coroutine[Any, Any, T]:
         """Call a method that answers once; to be awaited.
 
@@ -110,6 +111,8 @@ class GRPCService:
             is_idempotent: Whether a second attempt does no harm.
             timeout: Seconds for this call, if fewer than the service's.
             metadata: What is sent beside what the service's settings say.
+            forwarded: What goes on of the client's headers, where that is not what
+                the settings say.
 
         Raises:
             SourceError: The call failed; ``grpc_code`` and ``detail`` tell why.
@@ -117,7 +120,7 @@ class GRPCService:
         seconds = self.settings.timeout
         if timeout is not None and timeout < seconds:
             seconds = timeout
-        metadata = self._build_metadata(context) + metadata
+        metadata = self._build_metadata(context, forwarded) + metadata
         caller = self._caller or self._open_caller()
         return caller.call(
             GRPCCall(
@@ -147,6 +150,7 @@ class GRPCService:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - sent on, as grpc-timeout
         metadata: Metadata = (),
+        forwarded: Metadata | None = None,
     ) -> AsyncIterator[T]:
         """Yield the messages of a method that answers many times.
 
@@ -164,7 +168,7 @@ class GRPCService:
                 source=self.settings.name,
             )
         status = "CANCELLED"
-        metadata = self._build_metadata(context) + metadata
+        metadata = self._build_metadata(context, forwarded) + metadata
         own = self._identify(context)
         messages = self._open_streams().stream(
             GRPCRequest(path, request, metadata, own), timeout
@@ -234,11 +238,16 @@ class GRPCService:
             )
             raise ConfigurationError([problem]) from error
 
-    def _build_metadata(self, context: RequestContext) -> Metadata:
-        if not self._forward:
-            return self._fixed_metadata
-        forwarded = select_headers(context.headers, self._forward)
-        return (*self._fixed_metadata, *forwarded)
+    def select_forwarded(self, headers: Headers) -> Metadata:
+        """Return what goes on, by the service's settings, of a client's headers."""
+        return tuple(select_headers(headers, self._forward)) if self._forward else ()
+
+    def _build_metadata(
+        self, context: RequestContext, forwarded: Metadata | None
+    ) -> Metadata:
+        if forwarded is None:
+            forwarded = self.select_forwarded(context.headers)
+        return self._fixed_metadata + forwarded
 
     def _identify(self, context: RequestContext) -> Metadata:
         """Return the metadata that is every request's own."""

@@ -1,4 +1,4 @@
-"""When a gRPC service wants to be asked again, as its trailers tell it."""
+"""What the trailers of a failed gRPC call tell beside its status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-__all__ = ["read_retry_after"]
+__all__ = ["find_status_details", "read_retry_after"]
 
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 _DETAILS: Final = "grpc-status-details-bin"
@@ -37,6 +37,14 @@ def read_retry_after(trailers: Iterable[Any] | None) -> float | None:
             return int(value) / 1000
         if name == _DETAILS:
             return _read_details(value)
+    return None
+
+
+def find_status_details(trailers: Iterable[Any] | None) -> bytes | None:
+    """Return the serialized ``google.rpc.Status`` of a failed call's trailers."""
+    for name, value in trailers or ():
+        if name == _DETAILS and isinstance(value, bytes) and value:
+            return value
     return None
 
 

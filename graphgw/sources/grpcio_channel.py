@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 import orjson
 
-from graphgw.sources.grpc_status import read_retry_after
+from graphgw.sources.grpc_status import find_status_details, read_retry_after
 from graphgw.sources.grpc_transport.failures import (
     answered,
     disconnected,
@@ -111,8 +111,9 @@ class GRPCIOChannel:
         # The library tells its own limit from the service's only by these words.
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in detail:
             return message_too_large(source, self._settings.max_answer_bytes)
-        retry_after = read_retry_after(error.trailing_metadata())
-        return answered(source, code.name, detail, retry_after)
+        trailers = error.trailing_metadata()
+        retry_after, details = read_retry_after(trailers), find_status_details(trailers)
+        return answered(source, code.name, detail, retry_after, details)
 
 
 def _is_cancelled() -> bool:

@@ -34,13 +34,13 @@ _QUIET_SECONDS: Final = 15.0
 class Printer:
     """Writes messages as JSON, as a route wishes."""
 
-    __slots__ = ("_field", "_pool", "_target")
+    __slots__ = ("_field", "_target", "pool")
 
     def __init__(
         self, target: GRPCTarget, pool: DescriptorPool, response_body: str | None
     ) -> None:
         self._target = target
-        self._pool = pool
+        self.pool = pool
         self._field = response_body
 
     def print(self, message: Message) -> bytes:
@@ -50,7 +50,7 @@ class Printer:
                 message,
                 always_print_fields_with_no_presence=self._target.emit_defaults,
                 preserving_proto_field_name=self._target.use_proto_names,
-                descriptor_pool=self._pool,
+                descriptor_pool=self.pool,
             )
         except (SerializeToJsonError, TypeError, ValueError) as error:
             name = self._target.service
@@ -104,7 +104,9 @@ async def stream_answer(
             except StopAsyncIteration:
                 return
             except GraphGWError as error:
-                yield write("error", _describe(error, exchange, target).encode())
+                yield write(
+                    "error", _describe(error, exchange, target, printer).encode()
+                )
                 return
             yield write(None, content)
             waiting = asyncio.ensure_future(anext(messages))
@@ -115,11 +117,11 @@ async def stream_answer(
 
 
 def _describe(
-    error: GraphGWError, exchange: Exchange, target: GRPCTarget
+    error: GraphGWError, exchange: Exchange, target: GRPCTarget, printer: Printer
 ) -> ProblemDetails:
     request_id = exchange.request_id
     if isinstance(error, SourceError):
-        return describe_failure(error, request_id, shows_details=target.shows_details)
+        return describe_failure(error, request_id, target, printer.pool)
     return describe_problem(error, request_id)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from graphgw.routes.settings import RouteSettings
     from graphgw.routes.targets import GRPCTarget
     from graphgw.sources.grpc_service import GRPCService
+    from graphgw.sources.grpc_transport.requests import Metadata
     from graphgw.transcoding.descriptors import Descriptors
     from graphgw.transcoding.http_rules import Binding
 
@@ -120,7 +121,7 @@ class TranscodingHandler:
                 await self._call(exchange, binding, message, known, printer)
         except SourceError as failure:
             problem = describe_failure(
-                failure, exchange.request_id, shows_details=self._target.shows_details
+                failure, exchange.request_id, self._target, known.descriptors.pool
             )
             kind = (b"content-type", PROBLEM_TYPE.encode())
             headers = (kind, (b"cache-control", b"no-store"), *problem.headers)
@@ -153,7 +154,7 @@ class TranscodingHandler:
             exchange.context,
             is_idempotent=is_read or level == MethodOptions.IDEMPOTENT,
             timeout=exchange.route.timeouts.first_byte,
-            metadata=_metadata(exchange),
+            forwarded=self._forwarded(exchange),
         )
         await exchange.respond(200, (_JSON,), printer.print(answer))
 
@@ -173,7 +174,7 @@ class TranscodingHandler:
                 _parser(binding, known),
                 exchange.context,
                 timeout=exchange.route.timeouts.total,
-                metadata=_metadata(exchange),
+                forwarded=self._forwarded(exchange),
             ),
         )
         first = asyncio.ensure_future(anext(messages))
@@ -197,19 +198,22 @@ class TranscodingHandler:
         )
         await exchange.stream(200, headers, chunks)
 
+    def _forwarded(self, exchange: Exchange) -> Metadata | None:
+        """Return the client's headers as the route changes them, where it does."""
+        if exchange.is_unchanged:
+            return None
+        given = self._service.select_forwarded(exchange.headers)
+        raw = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in given
+        ]
+        return tuple(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in exchange.outgoing(raw)
+            if not name.endswith(b"-bin")
+        )
+
 
 def _parser(binding: Binding, known: Transcoding) -> Callable[[bytes], Message]:
     kind: Any = known.descriptors.message_class(binding.method.output_type)
     parse: Callable[[bytes], Message] = kind.FromString
     return parse
-
-
-def _metadata(exchange: Exchange) -> tuple[tuple[str, str], ...]:
-    """Return what the route sets of headers, as metadata."""
-    if exchange.is_unchanged:
-        return ()
-    return tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in exchange.outgoing([])
-        if not name.endswith(b"-bin")
-    )

@@ -13,6 +13,7 @@ import grpc
 import httpx
 import pytest
 from conftest import RunningGateway
+from google.rpc import error_details_pb2, status_pb2
 from integration.test_shop import mint
 from support.annotated import SERVICE, LibraryService, library_files
 from support.gateways import running_gateway
@@ -70,6 +71,7 @@ def write(folder: Path, port: int, *, has_file: bool) -> Path:
                 "url": f"grpc://127.0.0.1:{port}",
                 "breaker": {"is_enabled": False},
                 "retries": {"max_retries": 0},
+                "forward_headers": ["x-from", "x-old", "x-secret"],
             }
         },
         "routes": {
@@ -77,7 +79,13 @@ def write(folder: Path, port: int, *, has_file: bool) -> Path:
             "told": {
                 "path": "/told/{name}",
                 "grpc": told,
-                "request": {"headers": {"set": {"x-from": "a route"}}},
+                "request": {
+                    "headers": {
+                        "set": {"x-from": "a route"},
+                        "remove": ["x-secret"],
+                        "rename": {"x-old": "x-new"},
+                    }
+                },
                 "timeouts": {"first_byte": "700ms"},
             },
         },
@@ -165,6 +173,57 @@ async def test_a_route_s_headers_and_time_go_on_to_the_service(tmp_path: Path):
 
     (metadata,) = library.metadata
     assert metadata["x-from"] == "a route"
+
+
+async def test_headers_that_a_route_removes_do_not_go_on(tmp_path: Path):
+    headers = {"x-secret": "s", "x-old": "o", "x-from": "a client", "x-other": "n"}
+    async with served(tmp_path) as (client, library):
+        await client.get("/told/b", headers=headers)
+        await client.get("/api/v1/books/b", headers=headers)
+
+    changed, plain = (
+        {name: value for name, value in metadata.items() if name.startswith("x-")}
+        for metadata in library.metadata
+    )
+    for found in (changed, plain):
+        found.pop("x-request-id", None)
+    assert changed == {"x-from": "a route", "x-new": "o"}
+    assert plain == {"x-from": "a client", "x-old": "o", "x-secret": "s"}
+
+
+async def test_details_of_a_failure_are_shown_as_json(tmp_path: Path):
+    status = status_pb2.Status(code=8, message="a secret")
+    details = [
+        error_details_pb2.ErrorInfo(reason="TOO_MANY", domain="library.example"),
+        error_details_pb2.RetryInfo(retry_delay={"seconds": 2, "nanos": 500_000_000}),
+        error_details_pb2.DebugInfo(stack_entries=["a secret"]),
+    ]
+    for detail in details:
+        status.details.add().Pack(detail)
+    trailers = (("grpc-status-details-bin", status.SerializeToString()),)
+    fails = (grpc.StatusCode.RESOURCE_EXHAUSTED, "a secret", trailers)
+    async with served(tmp_path) as (client, library):
+        library.fails = {"GetBook": fails, "Watch": fails, "Watch:end": fails}
+        unary = await client.get("/api/v1/books/b")
+        refused = await client.get("/api/v1/news?first=1")
+        del library.fails["Watch"]
+        broken = await client.get("/api/v1/news?first=1")
+
+    expected = [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "TOO_MANY",
+            "domain": "library.example",
+        },
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2.500s"},
+    ]
+    last = json.loads(broken.text.splitlines()[-1])["error"]
+    for answer in (unary, refused):
+        assert answer.status_code == 429
+        assert answer.headers["retry-after"] == "3"
+        assert answer.json()["details"] == expected
+    assert last["details"] == expected
+    assert "secret" not in unary.text + refused.text + broken.text
 
 
 async def test_a_stream_is_lines_or_events(tmp_path: Path):

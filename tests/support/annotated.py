@@ -50,13 +50,14 @@ def library_files() -> FileDescriptorSet:
 class LibraryService(grpc.GenericRpcHandler):
     """Answers every method with a book that tells what it was asked.
 
-    ``asked`` are the requests by method; ``fails`` has the status of what fails.
+    ``asked`` are the requests by method; ``fails`` has what is
+    told of what fails: status, words, trailers.
     """
 
     def __init__(self, *, has_reflection: bool = False) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.metadata: list[dict[str, str]] = []
-        self.fails: dict[str, tuple[grpc.StatusCode, str]] = {}
+        self.fails: dict[str, tuple[Any, ...]] = {}
         self.cancelled = 0
         self.port = 0
         self._descriptors = Descriptors(library_files())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from graphgw.sources.grpc_status import read_retry_after
+from graphgw.sources.grpc_status import find_status_details, read_retry_after
 from graphgw.sources.grpc_transport import frames
 from graphgw.sources.grpc_transport.failures import (
     answered,
@@ -105,7 +105,13 @@ class Head:
             for name, value in self.values.items()
         ]
         detail = unquote(self.values.get("grpc-message", ""), errors="replace")
-        return answered(source, self.status, detail, read_retry_after(trailers))
+        return answered(
+            source,
+            self.status,
+            detail,
+            read_retry_after(trailers),
+            find_status_details(trailers),
+        )
 
 
 def read_head(fields: Iterable[Field]) -> Head | None:

@@ -42,9 +42,21 @@ class UnprocessedError(SourceUnreachableError):
 
 
 def answered(
-    source: str, status: str, detail: str = "", retry_after: float | None = None
+    source: str,
+    status: str,
+    detail: str = "",
+    retry_after: float | None = None,
+    status_details: bytes | None = None,
 ) -> SourceError:
-    """Return the error of a call that the service answered with a status."""
+    """Return the error of a call that the service answered with a status.
+
+    Args:
+        source: The service's name.
+        status: The name of the gRPC code.
+        detail: The service's own words.
+        retry_after: The seconds that it wants to be left alone.
+        status_details: What it says in ``grpc-status-details-bin``, decoded.
+    """
     kind, words = _KINDS.get(status, (SourceError, f"answered {status}"))
     return kind(
         f'service "{source}" {words}',
@@ -52,6 +64,7 @@ def answered(
         status=status,
         detail=detail,
         retry_after=retry_after,
+        status_details=status_details,
     )
 
 
