@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from graphgw.sources.http_transport.failures import disconnected, timed_out
-from graphgw.sources.http_transport.framing import AnswerReader
+from graphgw.sources.http_transport.framing import AnswerParser
 from graphgw.sources.http_transport.heads import END_OF_HEAD
 from graphgw.sources.protocol import HTTPResponse
 
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         "_is_head",
         "_loop",
         "_owner",
-        "_reader",
+        "_parser",
         "_source",
         "_transport",
         "calls",
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._owner = owner
         self._find_head = owner.heads.find
-        self._reader = AnswerReader(
+        self._parser = AnswerParser(
             settings.max_header_bytes, settings.max_answer_bytes
         )
         self._loop = loop
@@ -160,12 +160,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle the call, if one is under way: the connection is gone (asyncio)."""
         if self._answer is not None:
-            if exc is None and self._reader.end():
+            if exc is None and self._parser.end():
                 self._finish()
             else:
                 self._fail(disconnected(self._source))
         self._transport = None
-        self._reader.close()
+        self._parser.close()
         self._owner.discard(self)
 
     def data_received(self, data: bytes) -> None:
@@ -187,13 +187,13 @@ class Connection(asyncio.Protocol):
             self._parse(data, is_first=True)
 
     def _parse(self, data: bytes, *, is_first: bool = False) -> None:
-        reader = self._reader
+        parser = self._parser
         self.has_answer_bytes = True
-        reader.feed(data, self._source, is_head=self._is_head)
-        if reader.is_complete:
+        parser.feed(data, self._source, is_head=self._is_head)
+        if parser.is_complete:
             self._finish(data if is_first else b"")
-        elif reader.failure is not None:
-            self._fail(reader.failure)
+        elif parser.failure is not None:
+            self._fail(parser.failure)
 
     def _is_reusable(self) -> bool:
         """Tell whether the server took all of the request before it answered."""
@@ -206,12 +206,12 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, data: bytes = b"") -> None:
         """Settle the call; ``data`` is its whole answer if it came in one piece."""
-        reader = self._reader
+        parser = self._parser
         response = HTTPResponse(
-            reader.status, _join_headers(reader.headers), reader.take_body()
+            parser.status, _join_headers(parser.headers), parser.take_body()
         )
-        is_kept = reader.is_kept
-        reader.reset()
+        is_kept = parser.is_kept
+        parser.reset()
         if data and is_kept:
             self._owner.heads.learn(data, response)
         self._settle(response, is_kept=is_kept)

@@ -16,7 +16,7 @@ from graphgw.sources.http_transport.failures import (
 if TYPE_CHECKING:
     from graphgw.errors import SourceError
 
-__all__ = ["AnswerReader"]
+__all__ = ["AnswerParser"]
 
 _LAST_INFORMATIONAL: Final = 199
 _HEADER_OVERHEAD: Final = 4
@@ -27,8 +27,8 @@ _MOST_PARTS: Final = 64
 """Of a body as they came; more are put together, for each weighs more than it holds."""
 
 
-class AnswerReader:
-    """Reads one HTTP/1.1 answer after the other, and refuses what is not clearly one.
+class AnswerParser:
+    """Parses one HTTP/1.1 answer after the other, and refuses what is not clearly one.
 
     It holds what has come of the answer under way: its ``status``, its ``headers``
     with lower-case names and in their order, and what was not taken of its body.

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from graphgw.sources.http_transport.failures import disconnected, timed_out
-from graphgw.sources.http_transport.framing import AnswerReader
+from graphgw.sources.http_transport.framing import AnswerParser
 
 if TYPE_CHECKING:
     from graphgw.errors import SourceError
@@ -48,7 +48,7 @@ class StreamConnection(asyncio.Protocol):
         "_loop",
         "_more",
         "_owner",
-        "_reader",
+        "_parser",
         "_reading_paused",
         "_source",
         "_transport",
@@ -67,7 +67,7 @@ class StreamConnection(asyncio.Protocol):
     ) -> None:
         self._loop = loop
         self._owner = owner
-        self._reader = AnswerReader(settings.max_header_bytes)
+        self._parser = AnswerParser(settings.max_header_bytes)
         self._transport: asyncio.Transport | None = None
         self._head: asyncio.Future[None] | None = None
         self._more: asyncio.Future[None] | None = None
@@ -145,21 +145,21 @@ class StreamConnection(asyncio.Protocol):
     @property
     def status(self) -> int:
         """Return the status of the answer, once its head is here."""
-        return self._reader.status
+        return self._parser.status
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of the answer; their names are in lower case."""
-        return self._reader.headers
+        return self._parser.headers
 
     @property
     def is_complete(self) -> bool:
         """Tell whether the whole answer has come."""
-        return self._reader.is_complete
+        return self._parser.is_complete
 
     def take(self) -> bytes:
         """Return what has come of the body and was not taken yet."""
-        return self._reader.take_body()
+        return self._parser.take_body()
 
     async def read(self) -> bytes:
         """Return the next piece of the body; nothing at the end.
@@ -167,8 +167,8 @@ class StreamConnection(asyncio.Protocol):
         Raises:
             SourceError: The answer breaks off.
         """
-        while not self._reader.held:
-            if self._reader.is_complete:
+        while not self._parser.held:
+            if self._parser.is_complete:
                 return b""
             if self._failure is not None:
                 raise self._failure
@@ -183,10 +183,10 @@ class StreamConnection(asyncio.Protocol):
     def finish(self) -> None:
         """Give the connection back, or close it if anything of it is still to come."""
         transport = self._transport
-        reader = self._reader
+        parser = self._parser
         if (
-            reader.is_complete
-            and reader.is_kept
+            parser.is_complete
+            and parser.is_kept
             and self._is_request_sent
             and transport is not None
             and not transport.is_closing()
@@ -194,7 +194,7 @@ class StreamConnection(asyncio.Protocol):
         ):
             self.deadline = None
             self._resume_reading()
-            reader.reset()
+            parser.reset()
             self._owner.release(self)
         else:
             self.abort()
@@ -223,14 +223,14 @@ class StreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Settle the exchange, if one is under way: the connection is gone."""
         self._transport = None
-        reader = self._reader
-        if not reader.is_complete:
+        parser = self._parser
+        if not parser.is_complete:
             # What we broke off ourselves did not end, even where it names no length.
-            if exc is None and self._failure is None and reader.end():
+            if exc is None and self._failure is None and parser.end():
                 self._wake()
             else:
                 self._fail(disconnected(self._source))
-        reader.close()
+        parser.close()
         self._settle_writer()
         self._owner.discard(self)
 
@@ -244,20 +244,20 @@ class StreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a part of the answer (asyncio)."""
-        reader = self._reader
-        if self._head is None and not reader.has_head:
+        parser = self._parser
+        if self._head is None and not parser.has_head:
             # Nothing was asked: whatever this is, it must not answer the next one.
             self.abort()
             return
         self.has_answer_bytes = True
-        reader.feed(data, self._source, is_head=self._is_head_request)
-        if reader.failure is not None:
-            self._fail(reader.failure)
+        parser.feed(data, self._source, is_head=self._is_head_request)
+        if parser.failure is not None:
+            self._fail(parser.failure)
             return
-        if reader.has_head:
+        if parser.has_head:
             self._settle_head()
         self._wake()
-        if reader.held > _HIGH_WATER and not reader.is_complete:
+        if parser.held > _HIGH_WATER and not parser.is_complete:
             self._pause_reading()
 
     # What happens in both directions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphgw.errors import SourceAnswerTooLargeError, SourceError
-from graphgw.sources.http_transport.framing import AnswerReader
+from graphgw.sources.http_transport.framing import AnswerParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
@@ -16,17 +16,17 @@ LIMIT = 2000
 SIZES = pytest.mark.parametrize("size", [1, 7, 100_000], ids=lambda n: f"{n}-bytes")
 
 
-def feed(reader: AnswerReader, data: bytes, size: int = 100_000, *, is_head=False):
+def feed(parser: AnswerParser, data: bytes, size: int = 100_000, *, is_head=False):
     for start in range(0, len(data), size):
-        reader.feed(data[start : start + size], "user", is_head=is_head)
-        if reader.failure is not None:
+        parser.feed(data[start : start + size], "user", is_head=is_head)
+        if parser.failure is not None:
             break
 
 
-def read(data: bytes, size: int = 100_000, *, is_head: bool = False) -> AnswerReader:
-    reader = AnswerReader(LIMIT)
-    feed(reader, data, size, is_head=is_head)
-    return reader
+def read(data: bytes, size: int = 100_000, *, is_head: bool = False) -> AnswerParser:
+    parser = AnswerParser(LIMIT)
+    feed(parser, data, size, is_head=is_head)
+    return parser
 
 
 def fail(data: bytes, size: int) -> SourceError | None:
@@ -47,61 +47,61 @@ def fail(data: bytes, size: int) -> SourceError | None:
     ],
 )
 def test_an_answer_is_the_same_however_it_is_cut(data, headers, size):
-    reader = read(data, size)
+    parser = read(data, size)
 
-    assert (reader.status, reader.headers) == (200, headers)
-    assert (reader.is_complete, reader.is_kept) == (True, True)
-    assert reader.take_body() == b"hello"
+    assert (parser.status, parser.headers) == (200, headers)
+    assert (parser.is_complete, parser.is_kept) == (True, True)
+    assert parser.take_body() == b"hello"
 
 
 def test_a_reader_reads_one_answer_after_the_other():
-    reader = AnswerReader(LIMIT)
+    parser = AnswerParser(LIMIT)
     bodies = []
     for _ in range(2000):
-        feed(reader, CHUNKED + b"2\r\nok\r\n")
-        feed(reader, b"0\r\n\r\n")
-        bodies.append(reader.take_body())
-        reader.reset()
+        feed(parser, CHUNKED + b"2\r\nok\r\n")
+        feed(parser, b"0\r\n\r\n")
+        bodies.append(parser.take_body())
+        parser.reset()
 
     assert set(bodies) == {b"ok"}
 
 
 def test_what_follows_an_answer_changes_nothing_of_it():
-    reader = read(
+    parser = read(
         HELLO + b"HTTP/1.1 404 Not Found\r\nx: y\r\ncontent-length: 0\r\n\r\n"
     )
 
-    assert (reader.status, reader.headers) == (200, [(b"content-length", b"5")])
-    assert reader.take_body() == b"hello"
-    assert not reader.is_kept
+    assert (parser.status, parser.headers) == (200, [(b"content-length", b"5")])
+    assert parser.take_body() == b"hello"
+    assert not parser.is_kept
 
 
 def test_what_comes_after_an_answer_ends_the_trust_in_its_connection():
-    reader = read(HELLO)
-    assert reader.is_kept
+    parser = read(HELLO)
+    assert parser.is_kept
 
-    feed(reader, b"!")
+    feed(parser, b"!")
 
-    assert reader.is_complete
-    assert not reader.is_kept
+    assert parser.is_complete
+    assert not parser.is_kept
 
 
 @SIZES
 def test_an_answer_to_head_is_the_one_after_the_informational_ones(size):
-    reader = read(EARLY + OK + b"content-length: 9\r\n\r\n", size, is_head=True)
+    parser = read(EARLY + OK + b"content-length: 9\r\n\r\n", size, is_head=True)
 
-    assert (reader.status, reader.headers) == (200, [(b"content-length", b"9")])
-    assert reader.is_complete
-    assert not reader.is_kept
+    assert (parser.status, parser.headers) == (200, [(b"content-length", b"9")])
+    assert parser.is_complete
+    assert not parser.is_kept
 
 
 def test_an_answer_to_head_may_speak_of_a_body_that_is_too_large():
-    reader = AnswerReader(LIMIT, 100)
+    parser = AnswerParser(LIMIT, 100)
 
-    feed(reader, OK + b"content-length: 101\r\n\r\n", is_head=True)
+    feed(parser, OK + b"content-length: 101\r\n\r\n", is_head=True)
 
-    assert reader.failure is None
-    assert reader.is_complete
+    assert parser.failure is None
+    assert parser.is_complete
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_an_answer_to_head_may_speak_of_a_body_that_is_too_large():
     ],
 )
 def test_only_an_answer_without_a_length_ends_with_its_connection(answer, is_whole):
-    reader = read(answer)
+    parser = read(answer)
 
-    assert reader.end() is is_whole
-    assert reader.is_complete is is_whole
-    assert not reader.is_kept
+    assert parser.end() is is_whole
+    assert parser.is_complete is is_whole
+    assert not parser.is_kept
 
 
 @SIZES
@@ -148,23 +148,23 @@ def test_a_head_is_bounded_by_its_bytes_however_they_are_cut(more, size):
     ],
 )
 def test_nothing_around_a_body_is_endless(endless, size):
-    reader = AnswerReader(LIMIT)
+    parser = AnswerParser(LIMIT)
     for start in range(0, len(endless), 1000):
-        feed(reader, endless[start : start + 1000], size)
+        feed(parser, endless[start : start + 1000], size)
 
-    assert isinstance(reader.failure, SourceAnswerTooLargeError)
+    assert isinstance(parser.failure, SourceAnswerTooLargeError)
 
 
 @SIZES
 def test_a_body_is_bounded_by_what_was_not_taken(size):
     data = CHUNKED + b"a\r\n0123456789\r\n" * 20
-    reader = AnswerReader(LIMIT, 100)
-    feed(reader, data, size)
+    parser = AnswerParser(LIMIT, 100)
+    feed(parser, data, size)
 
-    taking = AnswerReader(LIMIT, 100)
+    taking = AnswerParser(LIMIT, 100)
     for start in range(0, len(data), 50):
         feed(taking, data[start : start + 50], size)
         taking.take_body()
 
-    assert isinstance(reader.failure, SourceAnswerTooLargeError)
+    assert isinstance(parser.failure, SourceAnswerTooLargeError)
     assert taking.failure is None
