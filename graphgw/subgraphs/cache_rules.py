@@ -21,7 +21,8 @@ class CacheRule:
     ``is_private`` is ``None`` where the schema does not say: then rows of a shared
     loader are public and others private. What has a row rule is private.
     ``key_names`` name the parts of a key, for the tags; ``key_sets`` those of them that
-    identify an object together, where that is not all.
+    identify an object together, where that is not all. ``row_keys`` are the keys of a
+    type that has several: each part, and where it stands in a row.
     """
 
     coordinate: str
@@ -33,6 +34,7 @@ class CacheRule:
     vary: tuple[str, ...] = ()
     key_names: tuple[str, ...] = ()
     key_sets: tuple[tuple[str, ...], ...] = ()
+    row_keys: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
 
     def __hash__(self) -> int:
         # Rules are looked up for every batch, and few have one coordinate.

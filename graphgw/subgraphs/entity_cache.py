@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from graphgw.stores.memory import MemoryStore
 from graphgw.subgraphs.kept_rows import Batch, RowsInMemory, RowsInStore
 from graphgw.subgraphs.row_names import RowNames, is_for_caller
+from graphgw.subgraphs.row_vouchers import row_tags
 from graphgw.subgraphs.told_ages import ToldRows, strictest_age
 from graphgw.telemetry.events import CacheRead
 from graphgw.types import SYSTEM_CLOCK, Clock
@@ -299,7 +300,7 @@ def _note(read: _Read, parts: AnswerParts) -> None:
             return
         if isinstance(row, Exception):
             parts.is_sound = False
-        parts.tags.update(dict.fromkeys(tags))
+        parts.tags.update(dict.fromkeys((*tags, *row_tags(batch.rule, row))))
         age = kept[1] if kept is not None and kept[1] < max_age else 0.0
         parts.cap(min(max_age, read.limits.get(index, max_age)) - age)
 

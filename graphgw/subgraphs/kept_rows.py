@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
@@ -11,10 +10,16 @@ from google.protobuf.message import Message
 
 from graphgw.operations.cache import BoundedCache
 from graphgw.stores.objects import Entry
-from graphgw.stores.protocol import StoreError
+from graphgw.stores.protocol import ANY_TAG, StoreError
 from graphgw.subgraphs.row_codec import UndecodableError, decode_row, encode_row
 from graphgw.subgraphs.row_names import full_name, tags_of
 from graphgw.subgraphs.row_size import estimate_size
+from graphgw.subgraphs.row_vouchers import (
+    Voucher,
+    digest_stamps,
+    row_tags,
+    split_voucher,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -36,6 +41,8 @@ __all__ = [
 
 _DIGEST: Final = 200
 _HEAD: Final = struct.Struct(">d8s")
+_MARK: Final = 8
+"""Bytes of what tells of the tags of a key; what follows tells of all tags."""
 _NOTHING: Final = object()
 _UNCHANGEABLE: Final = (str, int, float, bytes, type(None))
 
@@ -150,11 +157,22 @@ class RowsInMemory:
                 since=since,
                 until=since + kept_for,
                 version=marks[index],
-                tags=tags,
+                tags=(*tags, *row_tags(batch.rule, row)),
             )
             name = batch.names[index]
             size += len(name) if isinstance(name, str) else _DIGEST
             self._objects.put(batch.group, name, entry, size)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A row as it was found: decoded, or its bytes; when it was made, and its marks."""
+
+    row: Any
+    data: bytes
+    at: float
+    mark: bytes
+    voucher: Voucher | None
 
 
 class RowsInStore:
@@ -169,7 +187,7 @@ class RowsInStore:
     def __init__(self, store: Store, max_object_bytes: int, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self.objects: BoundedCache[str, tuple[Any, float, bytes]] = BoundedCache(
+        self.objects: BoundedCache[str, _Held] = BoundedCache(
             max_entries=100_000, max_bytes=max_object_bytes
         )
 
@@ -184,6 +202,9 @@ class RowsInStore:
         """Return what is kept of a batch, and a mark for each key."""
         tags_by_key = [batch.tags(index) for index in range(len(batch.keys))]
         tags = list(dict.fromkeys(tag for own in tags_by_key for tag in own or ()))
+        has_more = bool(batch.rule.row_keys)
+        if has_more:
+            tags.append(ANY_TAG)
         names = [full_name(batch.group, name) for name in batch.names]
         try:
             found = await self._store.get_many(names, tags)
@@ -191,67 +212,121 @@ class RowsInStore:
             # Without stamps nothing may be read or kept; the fetch goes on.
             return [None] * len(batch.keys), [None] * len(batch.keys)
         stamps = dict(zip(tags, found.stamps, strict=True))
+        any_mark = digest_stamps((stamps[ANY_TAG],)) if has_more else b""
         now, limit = self._clock.time(), batch.rule.kept_for
         marks: list[Mark] = []
-        kept: list[Kept | None] = []
+        held: list[_Held | None] = []
         known: dict[tuple[str, ...], bytes] = {}
         for name, own, value in zip(names, tags_by_key, found.values, strict=True):
             if own is None:
                 marks.append(None)
-                kept.append(None)
+                held.append(None)
                 continue
             mark = known.get(own)
             if mark is None:
-                mark = known[own] = _digest(stamps[tag] for tag in own)
-            marks.append(mark)
-            kept.append(self._open(name, value, mark, now, limit))
-        return kept, marks
+                mark = known[own] = digest_stamps(stamps[tag] for tag in own)
+            marks.append(mark + any_mark)
+            one = self._read(name, value, has_more=has_more)
+            counts = one is not None and one.mark == mark and now - one.at < limit
+            held.append(one if counts else None)
+        if has_more:
+            await self._vouch(held, any_mark)
+        return [None if one is None else _opened(one, now) for one in held], marks
 
     async def keep(
         self, batch: Batch, rows: Iterable[NewRow], marks: Sequence[Mark]
     ) -> None:
         """Keep rows whose tags were not invalidated since ``find``."""
         now = self._clock.time()
+        new = [one for one in rows if marks[one[0]] is not None]
+        vouchers = await self._issue(batch, new, marks)
         values: dict[str, bytes] = {}
-        for index, row, age in rows:
-            mark = marks[index]
-            if mark is None:
+        for (index, row, age), voucher in zip(new, vouchers, strict=True):
+            if batch.rule.row_keys and voucher is None:
                 continue
+            mark = marks[index][:_MARK]
             name = full_name(batch.group, batch.names[index])
             data = encode_row(row)
             if data is None:
-                self.objects.put(name, (row, now - age, mark), estimate_size(row))
+                held = _Held(row, b"", now - age, mark, voucher)
+                self.objects.put(name, held, estimate_size(row))
             else:
-                values[name] = _HEAD.pack(now - age, mark) + data
+                more = b"" if voucher is None else voucher.pack()
+                values[name] = _HEAD.pack(now - age, mark) + more + data
         if values:
             try:
                 await self._store.set_many(values, batch.rule.kept_for)
             except StoreError:
                 return
 
-    def _open(
-        self, name: str, value: bytes | None, mark: bytes, now: float, limit: float
-    ) -> Kept | None:
+    def _read(self, name: str, value: bytes | None, *, has_more: bool) -> _Held | None:
         if value is None:
-            held = self.objects.get(name)
-            if held is None:
-                return None
-            row, at, held_mark = held
-        else:
-            try:
-                at, held_mark = _HEAD.unpack_from(value)
-                row = _NOTHING
-            except struct.error:
-                return None
-        age = max(0.0, now - at)
-        if held_mark != mark or not age < limit:
+            return self.objects.get(name)
+        try:
+            at, mark = _HEAD.unpack_from(value)
+        except struct.error:
             return None
-        if row is _NOTHING and value is not None:
-            try:
-                row = decode_row(value[_HEAD.size :])
-            except UndecodableError:
-                return None
-        return row, age
+        data = value[_HEAD.size :]
+        if not has_more:
+            return _Held(_NOTHING, data, at, mark, None)
+        parts = split_voucher(data)
+        return None if parts is None else _Held(_NOTHING, parts[1], at, mark, parts[0])
+
+    async def _vouch(self, held: list[_Held | None], any_mark: bytes) -> None:
+        """Leave out rows one of whose other tags was invalidated."""
+        doubtful = {
+            index: one.voucher
+            for index, one in enumerate(held)
+            if one is not None and one.voucher and one.voucher.any_mark != any_mark
+        }
+        tags = list(dict.fromkeys(t for one in doubtful.values() for t in one.tags))
+        if not tags:
+            return
+        try:
+            found = await self._store.get_many((), tags)
+        except StoreError:
+            found = None
+        stamps = {} if found is None else dict(zip(tags, found.stamps, strict=True))
+        for index, voucher in doubtful.items():
+            if found is None or voucher.mark != digest_stamps(
+                stamps[tag] for tag in voucher.tags
+            ):
+                held[index] = None
+
+    async def _issue(
+        self, batch: Batch, rows: list[NewRow], marks: Sequence[Mark]
+    ) -> list[Voucher | None]:
+        """Return what vouches for each new row; ``None`` where nothing can.
+
+        The other tags of a row are known only now. That nothing at all was
+        invalidated since ``find`` tells that they were not.
+        """
+        if not batch.rule.row_keys or not rows:
+            return [None] * len(rows)
+        own = [row_tags(batch.rule, row) for _, row, _ in rows]
+        tags = list(dict.fromkeys(tag for found in own for tag in found))
+        try:
+            found = await self._store.get_many((), (ANY_TAG, *tags))
+        except StoreError:
+            return [None] * len(rows)
+        any_mark = digest_stamps(found.stamps[:1])
+        stamps = dict(zip(tags, found.stamps[1:], strict=True))
+        return [
+            Voucher(any_mark, digest_stamps(stamps[tag] for tag in some), some)
+            if marks[index][_MARK:] == any_mark
+            else None
+            for (index, _, _), some in zip(rows, own, strict=True)
+        ]
+
+
+def _opened(held: _Held, now: float) -> Kept | None:
+    row = held.row
+    if row is _NOTHING:
+        try:
+            row = decode_row(held.data)
+        except UndecodableError:
+            return None
+    return row, max(0.0, now - held.at)
 
 
 def _close(row: Any, *, is_shared: bool) -> tuple[Any, int]:
@@ -277,7 +352,3 @@ def _has_messages(row: Any) -> bool:
 
 def _open(value: Any) -> Any:
     return decode_row(value.data) if value.__class__ is _Encoded else value
-
-
-def _digest(stamps: Iterable[bytes]) -> bytes:
-    return hashlib.blake2b(b"\0".join(stamps), digest_size=8).digest()

@@ -82,6 +82,7 @@ class RowNames:
             getattr(function, "__module__", ""),
             getattr(function, "__qualname__", ""),
             version_of(function),
+            *rule.row_keys,
         )
         if len(self._prefixes) >= _MAX_PREFIXES:
             self._prefixes.clear()

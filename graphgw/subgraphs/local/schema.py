@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from graphql import (
@@ -19,10 +19,11 @@ from strawberry.types.base import get_object_definition
 
 from graphgw.subgraphs.cache_rules import read_cache_rule
 from graphgw.subgraphs.local.fields import Sourced, binding_of
+from graphgw.subgraphs.local.key_fields import key_paths as read_key_paths
 from graphgw.subgraphs.local.program import ReadPath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from graphql import GraphQLField
     from strawberry.federation import Schema
@@ -94,9 +95,24 @@ class LocalSchema:
         core_type = self.core.get_type(type_name)
         definition = core_type.extensions.get(_DEFINITION) if core_type else None
         directives = getattr(definition, "directives", None) or ()
-        return read_cache_rule(
+        rule = read_cache_rule(
             type_name, directives, tuple(path[-1] for path in key_paths)
         )
+        keys = self.entities.get(type_name, ())
+        if rule is None or len(keys) < 2:  # noqa: PLR2004 - one key is in every tag
+            return rule
+        return replace(rule, row_keys=tuple(self._row_keys(type_name, keys)))
+
+    def _row_keys(
+        self, type_name: str, keys: Iterable[EntityKey]
+    ) -> Iterator[tuple[tuple[str, tuple[str, ...]], ...]]:
+        """Yield where the parts of each flat key stand in rows."""
+        for key in keys:
+            paths = read_key_paths(key.fields)
+            if all(len(path) == 1 for path in paths):
+                yield tuple(
+                    (name, self.path_of(type_name, name).row) for (name,) in paths
+                )
 
     def cache_rule_of_field(
         self, coordinate: str, core_field: GraphQLField, key_names: Sequence[str]

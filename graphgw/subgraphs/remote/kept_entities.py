@@ -58,7 +58,13 @@ def find_remote_rules(supergraph: Supergraph, graph: str) -> dict[str, CacheRule
         key_sets = tuple(key_name_sets(definition))
         names = dict.fromkeys(n for text in rule.tags for n in _KEY_NAME.findall(text))
         names |= dict.fromkeys(n for own in key_sets for n in own)
-        found[name] = replace(rule, key_names=("", *names), key_sets=key_sets)
+        row_keys = tuple(tuple((part, (part,)) for part in own) for own in key_sets)
+        found[name] = replace(
+            rule,
+            key_names=("", *names),
+            key_sets=key_sets,
+            row_keys=row_keys if len(row_keys) > 1 else (),
+        )
     return found
 
 

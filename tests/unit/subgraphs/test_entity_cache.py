@@ -14,6 +14,7 @@ from support.policies import Recorder
 from backends.protos import order_pb2
 from graphgw import directives as d
 from graphgw.errors import ConfigurationError, SourceTimeoutError
+from graphgw.sources.http_answers import JSONText
 from graphgw.stores.memory import MemoryStore
 from graphgw.stores.protocol import StoreError
 from graphgw.subgraphs.cache_rules import CacheRule, read_cache_rule
@@ -429,6 +430,145 @@ class TestInvalidation:
         await ask(["a"], rule)
 
         assert len(backend.calls) == 2
+
+
+class TestSeveralKeys:
+    """A row that was loaded by one key goes with each other key that stands in it."""
+
+    RULE = replace(
+        PUBLIC,
+        key_names=("id",),
+        row_keys=(
+            (("id", ("id",)),),
+            (("sku", ("code", "text")),),
+            (("shop", ("shop",)), ("number", ("number",))),
+        ),
+    )
+
+    @staticmethod
+    def row(key):
+        return {"id": key, "code": {"text": f"s{key}"}, "shop": "x", "number": 7}
+
+    @pytest.fixture
+    def backend(self):
+        return Backend(self.row)
+
+    @pytest.mark.parametrize(
+        ("tag", "dropped"),
+        [
+            pytest.param("Order:id=a", ["a"], id="own"),
+            pytest.param("Order:sku=sa", ["a"], id="other"),
+            pytest.param("Order:number=7,shop=x", ["a", "b"], id="composite"),
+            pytest.param("Order:sku=a", [], id="another-value"),
+            pytest.param("Product:sku=sa", [], id="another-type"),
+        ],
+    )
+    async def test_a_tag_drops_the_row(self, ask, store, backend, tag, dropped):
+        await ask(["a", "b"], self.RULE)
+
+        await store.invalidate([tag])
+        for _ in range(2):
+            found = await ask(["a", "b"], self.RULE)
+
+        assert [row["id"] for row in found] == ["a", "b"]
+        assert backend.calls == [["a", "b"], *([dropped] if dropped else [])]
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            pytest.param(lambda key: order_pb2.Order(id=key, user_id="u"), id="proto"),
+            pytest.param(
+                lambda key: JSONText(b'{"id": "%b", "user_id": "u"}' % key.encode()),
+                id="json",
+            ),
+            pytest.param(lambda key: Held(key, "u"), id="object"),
+        ],
+    )
+    async def test_rows_of_every_kind_are_read(self, ask, store, row):
+        rule = replace(
+            self.RULE, row_keys=((("id", ("id",)),), (("user", ("user_id",)),))
+        )
+        backend = Backend(row)
+        await ask(["a"], rule, by=backend.shared)
+        await ask(["a"], rule, by=backend.shared)
+
+        await store.invalidate(["Order:user=u"])
+        await ask(["a"], rule, by=backend.shared)
+
+        assert len(backend.calls) == 2
+
+    @pytest.mark.parametrize(
+        "row", [None, {}, {"code": None}, {"code": {"text": [1]}}, JSONText(b"{")]
+    )
+    async def test_a_row_without_the_fields_is_kept_by_its_key_alone(
+        self, ask, store, row
+    ):
+        backend = Backend(lambda _: row)
+        await ask(["a"], self.RULE, by=backend.own)
+        await store.invalidate(["Order:sku=sa"])
+
+        await ask(["a"], self.RULE, by=backend.own)
+
+        is_json = not isinstance(row, JSONText)  # what is none is not kept as bytes
+        assert not is_json or len(backend.calls) == 1
+
+    @pytest.mark.parametrize("tag", ["Order:sku=sa", "Order:id=a"])
+    async def test_a_fetch_that_began_before_is_not_read_after(
+        self, ask, store, backend, tag
+    ):
+        backend.gate.clear()
+        waiting = asyncio.create_task(ask(["a"], self.RULE))
+        await settle()
+        await store.invalidate([tag])
+        backend.gate.set()
+        await waiting
+
+        await ask(["a"], self.RULE)
+
+        assert len(backend.calls) == 2
+
+    async def test_without_stamps_nothing_is_kept_or_read(self, clock, ask, backend):
+        class Failing(BytesStore):
+            is_down = False
+
+            async def get_many(self, keys, tags=()):
+                if self.is_down and not keys:
+                    raise StoreError("down")
+                return await super().get_many(keys, tags)
+
+        store = Failing(clock)
+        cache = EntityCache(store, clock=clock)
+        store.is_down = True
+        await ask(["a"], self.RULE, cache=cache)
+        assert store.values == {}
+
+        store.is_down = False
+        await ask(["a"], self.RULE, cache=cache)
+        await store.invalidate(["something"])
+        store.is_down = True
+        await ask(["a"], self.RULE, cache=cache)
+
+        assert len(backend.calls) == 3
+
+    @pytest.mark.parametrize(
+        "junk", [b"", b"x" * 16, b"\xff" * 60, b"\0" * 36 + b'{"a": 1}']
+    )
+    async def test_junk_is_a_miss(self, clock, ask, backend, junk):
+        store = BytesStore(clock)
+        cache = EntityCache(store, clock=clock)
+        await ask(["a"], self.RULE, cache=cache)
+        [(name, value)] = store.values.items()
+        await store.memory.set_many({name: value[:16] + junk}, 60)
+
+        await ask(["a"], self.RULE, cache=cache)
+
+        assert len(backend.calls) == 2
+
+
+@dataclass
+class Held:
+    id: str
+    user_id: str
 
 
 async def test_a_mutation_neither_reads_nor_fills(cache, backend, ask):

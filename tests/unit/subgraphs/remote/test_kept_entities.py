@@ -140,6 +140,16 @@ async def test_nothing_is_kept_without_a_rule_or_after_a_mutation():
     assert plain.users.asked == ruled.users.asked == [["1"], ["1"]]
 
 
+async def test_each_key_drops_what_was_asked_for_by_another():
+    setting = Setting('@key(fields: "name") ' + CONTROL)
+    await setting.ask("1", "2")
+
+    await setting.cache.invalidate(["User:name=n1"])
+
+    await setting.ask("1", "2")
+    assert setting.users.asked == [["1", "2"], ["1"]]
+
+
 async def test_a_tag_drops_what_has_it():
     setting = Setting(CONTROL + ' @cacheTag(format: "user-{$key.id}")')
     await setting.ask("1", "2")
