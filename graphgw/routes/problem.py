@@ -14,6 +14,7 @@ import orjson
 
 from graphgw.errors import (
     BadRequestError,
+    ConfigurationError,
     DeadlineExceededError,
     GraphGWError,
     RequestError,
@@ -31,6 +32,7 @@ __all__ = ["PROBLEM_TYPE", "ProblemDetails", "describe_problem"]
 PROBLEM_TYPE: Final = "application/problem+json"
 _SECOND: Final = 1.0
 _MASKED: Final = "Internal server error."
+_UNFIT: Final = "this cannot be served as it is configured"
 
 _STATUSES: Final[tuple[tuple[type[GraphGWError], int], ...]] = (
     (SourceRateLimitedError, 429),
@@ -38,6 +40,7 @@ _STATUSES: Final[tuple[tuple[type[GraphGWError], int], ...]] = (
     (DeadlineExceededError, 504),
     (SourceOverloadedError, 503),
     (SourceError, 502),
+    (ConfigurationError, 503),
 )
 """The status of what is not the caller's fault; the first that fits."""
 
@@ -73,6 +76,10 @@ def describe_problem(error: GraphGWError, request_id: str) -> ProblemDetails:
     status = _status(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return ProblemDetails(status, GraphGWError.code, _MASKED, request_id)
+    if isinstance(error, ConfigurationError):  # its words are the operator's
+        headers = tuple(_headers(error))
+        code = ConfigurationError.code
+        return ProblemDetails(status, code, _UNFIT, request_id, headers)
     code = getattr(error, "error_code", error.code)
     extensions = error.extensions if isinstance(error, RequestError) else None
     return ProblemDetails(

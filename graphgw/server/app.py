@@ -14,6 +14,7 @@ from graphgw.server.api_docs import api_docs_routes
 from graphgw.server.cache_routes import cache_routes
 from graphgw.server.front import GraphQLFront
 from graphgw.server.graphiql import graphiql_routes
+from graphgw.server.misses import miss_handlers
 from graphgw.server.routes import RoutesFront
 from graphgw.telemetry.metrics import METRICS_CONTENT_TYPE
 
@@ -69,7 +70,9 @@ def create_app(
         routes += graphiql_routes(gateway)
     if settings.has_api_docs:
         routes += api_docs_routes(gateway)
-    application = Starlette(routes=routes, lifespan=lifespan)
+    application = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers=miss_handlers(gateway)
+    )
     application.router.redirect_slashes = False  # a path is right, or it is not there
     routed = RoutesFront(gateway, application, *_own_paths(routes))
     front = GraphQLFront(gateway, settings, routed, routed)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from graphgw.errors import DeadlineExceededError, GraphGWError
+from graphgw.errors import ConfigurationError, DeadlineExceededError, GraphGWError
 from graphgw.routes.exchange import ClientLeftError, Exchange
 from graphgw.routes.problem import describe_problem
 from graphgw.server.route_io import AnswerBrokenError
@@ -127,7 +127,7 @@ class RouteCall:
             responder.break_off()
             return code
         problem = describe_problem(error, self._request_id)
-        if problem.status == _SERVER_ERROR:
+        if problem.status == _SERVER_ERROR or isinstance(error, ConfigurationError):
             self._report(error)
         await responder.refuse(error, self._request_id)
         return problem.code

@@ -7,7 +7,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from graphgw.errors import BadRequestError, GraphGWError, SourceError
+from graphgw.errors import (
+    BadRequestError,
+    ConfigurationError,
+    GraphGWError,
+    SourceError,
+)
 from graphgw.proxy.websocket import SocketClosed
 from graphgw.routes.problem import PROBLEM_TYPE, ProblemDetails, describe_problem
 from graphgw.server.csrf import is_forged
@@ -102,7 +107,7 @@ async def serve_socket(
     except GraphGWError as error:
         problem = _describe(error, request_id)
         status, code = problem.status, problem.code
-        if status == _SERVER_ERROR:
+        if status == _SERVER_ERROR or isinstance(error, ConfigurationError):
             _report(gateway, route, request_id, error)
         if client.is_accepted:
             await client.close(_INTERNAL, "")

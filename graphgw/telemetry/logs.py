@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import orjson
 
-from graphgw.errors import RateLimitedError
+from graphgw.errors import ConfigurationError, RateLimitedError
 from graphgw.telemetry.events import (
     AddressChanged,
     InternalFailure,
@@ -111,11 +111,11 @@ class LogObserver:
             self._write("info", "request", route_fields(event))
 
     def _on_failure(self, event: InternalFailure) -> None:
-        fields = {
-            "where": event.where,
-            "request_id": event.request_id,
-            "exception": "".join(traceback.format_exception(event.error)),
-        }
+        fields = {"where": event.where, "request_id": event.request_id}
+        if isinstance(event.error, ConfigurationError):  # where it came up is no matter
+            fields["error"] = event.error.message
+        else:
+            fields["exception"] = "".join(traceback.format_exception(event.error))
         self._write("error", "failure", fields)
 
     def _on_refused(self, event: SelectionRefused) -> None:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from google.protobuf.descriptor_pb2 import MethodOptions
 
-from graphgw.errors import BadRequestError, OverloadedError, SourceError
+from graphgw.errors import (
+    BadRequestError,
+    ConfigurationError,
+    OverloadedError,
+    SourceError,
+)
 from graphgw.routes.match import NotAllowed, RouteTable
 from graphgw.routes.problem import PROBLEM_TYPE
 from graphgw.transcoding.answer import (
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from graphgw.context import RequestContext
+    from graphgw.errors import Problem
     from graphgw.routes.description import RouteDescription
     from graphgw.routes.exchange import Exchange
     from graphgw.routes.match import Place
@@ -41,6 +47,8 @@ _JSON: Final = (b"content-type", b"application/json")
 _SAFE: Final = frozenset(("GET", "HEAD"))
 _FIRST_SECONDS: Final = 1.0
 """How long a stream's first message is waited for before its head is sent."""
+_UNFIT_SECONDS: Final = 1.0
+"""How long a service whose methods do not fit the route is not asked again."""
 
 
 class Transcoding:
@@ -73,7 +81,16 @@ class TranscodingHandler:
             start.
     """
 
-    __slots__ = ("_known", "_learn", "_learning", "_route", "_service", "_target")
+    __slots__ = (
+        "_known",
+        "_learn",
+        "_learning",
+        "_problems",
+        "_route",
+        "_service",
+        "_target",
+        "_unfit_until",
+    )
 
     def __init__(
         self,
@@ -89,6 +106,8 @@ class TranscodingHandler:
         self._known = known
         self._learn = learn
         self._learning = asyncio.Lock()
+        self._problems: tuple[Problem, ...] = ()
+        self._unfit_until = 0.0
 
     def describe(self) -> RouteDescription:
         """Return what it answers, for the OpenAPI document."""
@@ -132,8 +151,29 @@ class TranscodingHandler:
             raise OverloadedError("this route is not ready")
         async with self._learning:
             if self._known is None:
-                self._known = await self._learn(context)
+                self._known = await self._ask(self._learn, context)
         return self._known
+
+    async def _ask(
+        self,
+        learn: Callable[[RequestContext], Awaitable[Transcoding]],
+        context: RequestContext,
+    ) -> Transcoding:
+        """Ask the service for its calls; not at once again if they do not fit.
+
+        Raises:
+            ConfigurationError: They do not fit the route.
+            SourceError: The service cannot tell.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._unfit_until:
+            raise ConfigurationError(self._problems)
+        try:
+            return await learn(context)
+        except ConfigurationError as error:
+            self._problems = error.problems
+            self._unfit_until = now + _UNFIT_SECONDS
+            raise
 
     async def _call(
         self,

@@ -113,6 +113,41 @@ def test_a_failed_look_for_a_file_is_not_kept(client: httpx.Client):
     assert "immutable" not in answer.headers.get("cache-control", "")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/nothing", "/health/", "/graphql/x"])
+def test_a_path_that_is_not_there_is_a_problem(client: httpx.Client, method, path):
+    answer = client.request(method, path, headers={"x-request-id": "r-404"})
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is nothing at this path",
+        "instance": "r-404",
+        "code": "BAD_REQUEST",
+    }
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/graphiql"])
+def test_a_method_that_a_page_does_not_have_is_a_problem(client: httpx.Client, path):
+    answer = client.post(path, content=b"x")
+
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert answer.json()["detail"] == "POST is not supported here"
+    assert answer.json()["code"] == "BAD_REQUEST"
+
+
+def test_head_of_what_is_not_there_has_no_body(client: httpx.Client):
+    answer = client.head("/nothing")
+
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
 def test_health_is_never_cached(client: httpx.Client):
     answer = client.get("/health")
 

@@ -133,6 +133,47 @@ async def test_a_service_that_is_down_at_the_start_is_asked_later(tmp_path: Path
     assert problem["code"].startswith("SOURCE_") or problem["code"] == "UNAVAILABLE"
 
 
+async def test_a_service_that_turns_out_not_to_fit_is_told_of(tmp_path: Path):
+    library = LibraryService(has_reflection=True)
+    async with library:
+        await library.stop()
+        config = write(tmp_path, library.port, has_file=False)
+        settings = json.loads(config.read_text())
+        target = {"service": "library", "method": f"{SERVICE}/Missing"}
+        settings["routes"]["unfit"] = {"path": "/unfit", "grpc": target}
+        config.write_text(json.dumps(settings))
+        running = running_gateway(config)
+        process, url = await asyncio.to_thread(running.__enter__)
+        try:
+            async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+                await library.start()
+                ends = asyncio.get_running_loop().time() + 10
+                while (await client.get("/api/v1/books")).status_code != 200:
+                    assert asyncio.get_running_loop().time() < ends
+                    await asyncio.sleep(0.1)
+                answers = [
+                    await client.get("/unfit", headers={"x-request-id": f"r-{number}"})
+                    for number in range(3)
+                ]
+                ends = asyncio.get_running_loop().time() + 10
+                while not any("r-2" in line for line in process.lines):
+                    assert asyncio.get_running_loop().time() < ends
+                    await asyncio.sleep(0.05)
+        finally:
+            await asyncio.to_thread(running.__exit__, None, None, None)
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json()["code"] == "CONFIGURATION_INVALID"
+        assert "Missing" not in answer.text
+    logged = [line for line in process.lines if "r-0" in line and "failure" in line]
+    assert len(logged) == 1
+    assert f"{SERVICE}/Missing" in logged[0]
+    assert "routes.unfit.grpc.method" in logged[0]
+    assert "Traceback" not in "".join(process.lines)
+
+
 async def test_what_is_not_there_or_wrong_is_a_problem(tmp_path: Path):
     async with served(tmp_path) as (client, library):
         found = {

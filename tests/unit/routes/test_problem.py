@@ -8,11 +8,13 @@ import pytest
 from graphgw.errors import (
     BadRequestError,
     BodyTooLargeError,
+    ConfigurationError,
     DeadlineExceededError,
     GraphGWError,
     InternalError,
     OverloadedError,
     PlanningError,
+    Problem,
     RateLimitedError,
     SourceBadAnswerError,
     SourceError,
@@ -50,6 +52,16 @@ def test_an_error_has_its_status_and_code(error: GraphGWError, status: int, code
     assert (problem.status, problem.code) == (status, code)
     assert orjson.loads(problem.encode())["detail"] == "x"
     assert orjson.loads(problem.encode())["instance"] == "r-1"
+
+
+def test_what_the_operator_must_mend_is_not_told():
+    error = ConfigurationError([Problem("secret", "routes.r", "secret")])
+
+    problem = describe_problem(error, "r-1")
+
+    assert (problem.status, problem.code) == (503, "CONFIGURATION_INVALID")
+    assert problem.headers == ((b"retry-after", b"1"),)
+    assert b"secret" not in problem.encode()
 
 
 @pytest.mark.parametrize(

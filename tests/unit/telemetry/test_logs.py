@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from graphgw.errors import ConfigurationError, Problem
 from graphgw.telemetry.events import (
     FetchFinished,
     InternalFailure,
@@ -68,6 +69,17 @@ def test_a_failure_of_our_own_has_its_traceback():
     assert record["level"] == "error"
     assert "ValueError: invalid literal" in record["exception"]
     assert "test_logs.py" in record["exception"]
+
+
+def test_what_the_operator_must_mend_is_written_without_a_trace():
+    problem = Problem("there is no such method", "routes.r.grpc", "name another")
+    error = ConfigurationError([problem])
+
+    record = json.loads(write(InternalFailure("r1", "route r", error)))
+
+    assert record["level"] == "error"
+    assert "exception" not in record
+    assert record["error"] == str(problem)
 
 
 @pytest.mark.parametrize(
