@@ -79,7 +79,9 @@ __all__ = [
 ]
 
 ERROR_CODES: Final[dict[str, str]] = {
-    "BAD_REQUEST": "The HTTP message is not a GraphQL request, or not one that a route takes.",
+    "BAD_REQUEST": (
+        "The HTTP message is not a GraphQL request, or not one that a route takes."
+    ),
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
     "BAD_USER_INPUT": "A variable's value does not fit its type.",
