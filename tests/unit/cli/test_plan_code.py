@@ -53,7 +53,7 @@ def test_local_subgraphs_show_what_is_called_and_how_rows_are_read(local: str):
 
     assert {"def collect", "def represent", "def assemble"} <= names
     assert "orders: batch orders_by_user by id" in local
-    assert "# User from dict" in local
+    assert "# UserConnection from JSON text" in local
     assert "# Order from shop.order.v1.Order" in local
     assert "row5.product_id" in local, "attributes of messages are read, not copied"
 
