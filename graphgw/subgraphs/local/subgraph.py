@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from strawberry.federation import Schema
@@ -183,12 +184,24 @@ def _build(name: str, options: dict[str, Any]) -> Schema:
             Problem(f'"{option}" has no effect here', where) for option in unknown
         ]
         raise ConfigurationError(problems)
-    options.setdefault("config", StrawberryConfig(default_resolver=_read_plain))
+    options["config"] = _reading_rows(options.get("config") or StrawberryConfig())
     try:
         return Schema(**options)
     except Exception as error:
         # Strawberry reports by exceptions of many classes, one problem at a time.
         raise ConfigurationError([Problem(str(error), where)]) from error
+
+
+def _reading_rows(config: StrawberryConfig) -> StrawberryConfig:
+    """Return the configuration with fields read from rows of any kind.
+
+    A default resolver that somebody chose stays.
+    """
+    if config.default_resolver is not getattr:
+        return config
+    own = copy(config)
+    own.default_resolver = _read_plain
+    return own
 
 
 def _read_plain(row: Any, name: str) -> Any:

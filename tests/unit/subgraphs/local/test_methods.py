@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import pytest
 import strawberry
 from strawberry.permission import BasePermission
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
 from graphgw import ResolverError, Subgraph, computed, resolved
@@ -178,6 +179,26 @@ async def test_permission_classes_guard_plain_fields_of_every_row(ask, make):
         {"owner": "bob", "balance": None},
     ]
     assert [e.path for e in result.errors] == [("accounts", 1, "balance")]
+
+
+async def test_guarded_fields_are_read_from_dicts_under_any_configuration(ask):
+    async def find_account(_context):
+        return {"owner": "ann", "opened_in": 2020}
+
+    @strawberry.type
+    class Account:
+        opened_in: int | None = strawberry.field(permission_classes=[OnlyForAnn])
+
+    @strawberry.type
+    class Query:
+        account: Account = resolved(find_account)
+
+    config = StrawberryConfig(auto_camel_case=False)
+    subgraph = Subgraph("accounts", query=Query, config=config)
+    result = await ask(subgraph, "{ account { opened_in } }")
+
+    assert result.data == {"account": {"opened_in": 2020}}
+    assert config.default_resolver is getattr
 
 
 async def test_computed_fields_are_worked_out_from_their_row(ask, subgraph):
