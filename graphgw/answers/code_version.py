@@ -7,6 +7,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from graphgw.subgraphs.loaders import Loader
 from graphgw.subgraphs.local.subgraph import Subgraph as LocalSubgraph
 from graphgw.subgraphs.row_names import version_of
 
@@ -36,7 +37,7 @@ def code_version(subgraphs: Iterable[Subgraph]) -> str:
     found = hashlib.blake2b(digest_size=16)
     for name, module in sorted(sys.modules.items()):
         if name.partition(".")[0] in roots:
-            for text in _describe(name, getattr(module, "__dict__", {})):
+            for text in _describe(name, getattr(module, "__dict__", {}), set()):
                 found.update(text.encode(errors="backslashreplace") + b"\0")
     return found.hexdigest()
 
@@ -58,24 +59,27 @@ def _modules_of(subgraph: LocalSubgraph) -> Iterator[str]:
             yield key.loader.function.__module__
 
 
-def _describe(owner: str, members: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what functions, classes and plain values there are."""
-    for name, value in sorted(members.items()):
-        place = f"{owner}.{name}"
-        plain = inspect.unwrap(value) if callable(value) else value
-        plain = getattr(plain, "function", plain)  # a loader's
-        if isinstance(plain, classmethod | staticmethod):
-            plain = plain.__func__
-        elif isinstance(plain, property):
-            plain = plain.fget
-        if inspect.isfunction(plain):
-            yield f"{place} {version_of(plain)}"
-        elif inspect.isclass(plain):
-            if owner.startswith(plain.__module__):
-                yield from _describe(f"{owner}.{name}", _own(plain))
+def _describe(owner: str, members: Mapping[str, Any], seen: set[type]) -> Iterator[str]:
+    """Tell what functions, classes and plain values there are, each class once."""
+    for name, value in sorted(dict(members).items()):
+        function = _function_of(value)
+        if function is not None:
+            yield f"{owner}.{name} {version_of(function)}"
+        elif isinstance(value, type):
+            is_own = owner.partition(".")[0] == str(value.__module__).partition(".")[0]
+            if is_own and value not in seen:
+                seen.add(value)
+                yield from _describe(f"{owner}.{name}", vars(value), seen)
         elif isinstance(value, _PLAIN) and not name.startswith("__"):
-            yield f"{place} {value!r}"
+            yield f"{owner}.{name} {value!r}"
 
 
-def _own(kind: type) -> Mapping[str, Any]:
-    return {n: v for n, v in vars(kind).items() if n not in {"__dict__", "__weakref__"}}
+def _function_of(value: object) -> object | None:
+    """Return the function that is in a member, ``None`` if it is something else."""
+    if isinstance(value, Loader):
+        value = value.function
+    elif isinstance(value, classmethod | staticmethod):
+        value = value.__func__
+    elif isinstance(value, property):
+        value = value.fget
+    return inspect.unwrap(value) if inspect.isfunction(value) else None

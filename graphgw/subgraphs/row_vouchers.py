@@ -56,10 +56,10 @@ def row_tags(rule: CacheRule, row: Any) -> tuple[str, ...]:
     """Return the tags of a row by all keys of its type whose fields stand in it."""
     if not rule.row_keys or row is None or isinstance(row, Exception):
         return ()
-    if isinstance(row, JSONText):
+    if isinstance(row, JSONText | str):
         try:
             # The text stays as it is: what it decodes to would be kept with it.
-            row = orjson.loads(row.text)
+            row = orjson.loads(row if isinstance(row, str) else row.text)
         except orjson.JSONDecodeError:
             return ()
     found = (

@@ -33,6 +33,15 @@ class Page:
 class Query:
     page: Page | None = resolved(read_page)
 
+class Odd:
+    __module__ = None
+    again = None
+
+Odd.again = Odd
+Reader.again = Reader
+Reader.prefix = property(lambda self: PATH)
+nothing = type("Nothing", (), {"__getattr__": lambda self, name: 1 / 0})()
+
 subgraph = Subgraph("pages", query=Query)
 """
 

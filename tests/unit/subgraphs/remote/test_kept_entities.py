@@ -141,7 +141,7 @@ async def test_nothing_is_kept_without_a_rule_or_after_a_mutation():
 
 
 async def test_each_key_drops_what_was_asked_for_by_another():
-    setting = Setting('@key(fields: "name") ' + CONTROL)
+    setting = Setting(CONTROL + ' @key(fields: "name")')
     await setting.ask("1", "2")
 
     await setting.cache.invalidate(["User:name=n1"])
