@@ -67,7 +67,7 @@ class SharedAnswerCache(AnswerCache):
     """Keeps answers in a store, and those of late in this process, too.
 
     No answer is served before the store has said that nothing in it was invalidated:
-    that is one call, and a second one where something else was. A store that is down
+    that is one call, and two more where something else was. A store that is down
     is a cache that is empty; then nobody waits for anybody's run either.
 
     Args:
@@ -145,22 +145,30 @@ class SharedAnswerCache(AnswerCache):
         try:
             held = self.objects.get(_GROUP, name, self.clock.time())
             if held is not None:
-                found = await self.store.get_many((), (ANY_TAG,))
-                place.mark = _digest(found.stamps)
-                vouched = await self._vouch(held.value, place.mark)
-                if vouched is not None:
-                    return self._hold(name, vouched)
+                place.mark = await self._any_mark()
+                # A store that was emptied knows of no invalidation before: the tags
+                # of what it has not kept itself tell nothing.
+                if held.value.any_mark == place.mark:
+                    return self._hold(name, held.value)
                 self.objects.discard(_GROUP, name)
             found = await self.store.get_many((name,), (ANY_TAG,))
             place.mark = _digest(found.stamps)
             answer = _unpack(found.values[0])
-            if answer is None:
-                return None
-            vouched = await self._vouch(answer, place.mark)
+            if not found.stamps[0]:
+                place.mark, answer = await self._any_mark(), None
+            vouched = None if answer is None else await self._vouch(answer, place.mark)
         except StoreError:
             place.mark = None
             return None
         return None if vouched is None else self._hold(name, vouched)
+
+    async def _any_mark(self) -> bytes:
+        """Return the mark of all invalidations; there is one from now on."""
+        found = await self.store.get_many((), (ANY_TAG,))
+        if not found.stamps[0]:
+            await self.store.invalidate((ANY_TAG,))
+            found = await self.store.get_many((), (ANY_TAG,))
+        return _digest(found.stamps)
 
     async def _vouch(self, answer: _Shared, any_mark: bytes) -> _Shared | None:
         """Return an answer of which nothing was invalidated."""

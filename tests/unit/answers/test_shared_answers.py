@@ -325,6 +325,21 @@ async def test_what_was_dropped_while_it_was_made_is_kept_by_nobody(caches):
     assert await left(caches[0], place()) is None
 
 
+@pytest.mark.parametrize("is_later", [False, True])
+async def test_what_was_dropped_stays_so_when_the_store_forgets_it(
+    caches, redis_server, is_later
+):
+    await make(caches[0], place())
+    await caches[1].store.invalidate(["t"])
+    async with Redis.from_url(redis_server.url) as raw:
+        await raw.flushall()
+    if is_later:
+        await caches[1].store.invalidate(["other"])
+
+    assert await left(caches[0], place()) is None
+    assert await make(caches[0], place()) is Outcome.KEPT
+
+
 async def test_a_new_answer_takes_the_place_of_a_dropped_one(caches):
     await make(caches[0], place())
     assert await left(caches[1], place()) is not None
