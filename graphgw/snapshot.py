@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
+
+from graphql import print_schema
 
 from graphgw.answers.code_version import code_version
 from graphgw.answers.place import GraphName, name_answer
@@ -174,7 +177,10 @@ class Snapshot:
 
     def _find_version(self) -> str:
         code = code_version(self.subgraphs.values())
-        return f"{self._hash} {code} {self.variant_name or ''}"
+        if self.variant_name is None:
+            return f"{self._hash} {code}"
+        shown = sha256(print_schema(self.supergraph.api_schema).encode()).hexdigest()
+        return f"{self._hash} {code} {self.variant_name} {shown}"
 
     def view(
         self, variant: VariantPolicy, contract: Supergraph, limits: LimitSettings

@@ -97,7 +97,7 @@ class Shop:
             )
             book: Book | None = resolved(book_of)
             greeting: Page | None = resolved(greeting_of, directives=[VARYING])
-            loose: Leaflet | None = resolved(greeting_of)
+            loose: Leaflet | None = resolved(greeting_of, tags=["internal"])
             mine: Page | None = resolved(mine_of, directives=[PRIVATE])
             limited: Page | None = resolved(
                 greeting_of, directives=[PUBLIC, d.RateLimit(limit=2, window="1h")]

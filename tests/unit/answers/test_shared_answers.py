@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -19,6 +20,7 @@ from graphgw.answers.shared_answers import SharedAnswerCache
 from graphgw.config.settings import Settings
 from graphgw.gateway import Gateway
 from graphgw.policies.settings import CacheSettings, PolicySettings
+from graphgw.policies.variant_settings import VariantSettings
 from graphgw.stores.redis import RedisStore
 
 SHELF = "{ shelf { id name } }"
@@ -223,6 +225,23 @@ async def test_junk_under_our_keys_is_a_miss(redis_server, junk):
             await raw.delete(*rows)
 
             assert await runs(two, shops[1], SHELF) == 1
+
+
+async def test_a_variant_has_answers_of_its_own_in_every_process(redis_server):
+    def build(**narrowed):
+        given = replace(
+            settings(redis_server.url),
+            variants=(VariantSettings(name="mobile", **narrowed),),
+        )
+        return Gateway(subgraphs=[Shop().subgraph], settings=given)
+
+    async with build() as one, build() as two, build(exclude=("internal",)) as three:
+        versions = [g.snapshot.at("mobile")._name.version for g in (one, two, three)]
+
+        assert versions[0] == versions[1]
+        assert one.snapshot._name.version not in versions
+        # It hides a field, and is another graph for its clients.
+        assert versions[2] != versions[0]
 
 
 # One cache, with a clock
