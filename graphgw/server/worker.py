@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from graphgw.gateway import Gateway
 from graphgw.server.app import create_app
 from graphgw.server.drain import DrainingServer
+from graphgw.server.freed_memory import keep_freed_memory
 from graphgw.server.reconfiguration import Reconfiguration
 from graphgw.telemetry.logs import LogObserver
 from graphgw.telemetry.metrics import MetricsObserver, forget_process
@@ -45,6 +46,7 @@ def run_worker(
     Raises:
         ConfigurationError: The gateway cannot start.
     """
+    keep_freed_memory()
     metrics = MetricsObserver(metrics_folder)
     telemetry = settings.telemetry
     log = LogObserver(telemetry.log_format, telemetry.log_level)
