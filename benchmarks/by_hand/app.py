@@ -19,6 +19,7 @@ from backends.protos import notification_pb2, order_pb2
 from backends.protos.notification_pb2_grpc import NotificationServiceStub
 from backends.protos.order_pb2_grpc import OrderServiceStub
 from benchmarks.by_hand.upstream import Upstream
+from graphgw.server.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -248,6 +249,7 @@ async def app(scope: Message, _receive: Receive, send: Send) -> None:
         gc.collect()
         gc.freeze()  # as the gateway does, once everything is there
         gc.set_threshold(100_000, 10, 10)
+        keep_freed_memory()  # this, too
     query = dict(
         pair.split("=", 1) for pair in scope["query_string"].decode().split("&")
     )
