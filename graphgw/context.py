@@ -168,7 +168,10 @@ class RequestContext:
             InternalError: A loader that is shared between requests asked.
         """
         if self._principal is None:
-            raise InternalError("a shared loader has no principal")
+            raise InternalError(
+                "a shared loader has no principal: declare it without shared=True "
+                "where its rows depend on who asks"
+            )
         return self._principal
 
     def report_refusal(
