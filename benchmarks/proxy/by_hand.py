@@ -26,7 +26,8 @@ _HOP_BY_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )
 _NOT_SENT: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-_ORIGIN: Final = os.environ.get("USER_URL", "")
+_USERS: Final = os.environ.get("USER_URL", "")
+_ECHO: Final = os.environ.get("ECHO_URL", "")
 _TIMEOUT: Final = 10.0
 _transport: Final = StreamTransport(TransportSettings())
 
@@ -46,7 +47,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             body = _read(receive)
     request = StreamRequest(
         scope["method"],
-        _ORIGIN,
+        _ECHO if path == "/echo" else _USERS,
         f"{path}?{query}" if query else path,
         Deadline.after(_TIMEOUT),
         tuple(kept),

@@ -38,6 +38,7 @@ _TARGETS: Final = {
         *("--config", str(_HERE / "graphgw.yaml")),
     ),
 }
+_ECHO: Final = ("-m", "benchmarks.serve_asgi", "benchmarks.proxy.echo:app", "{port}")
 _REST: Final = b"HTTP/1.1\r\nhost: bench\r\naccept: */*\r\nuser-agent: bench\r\n\r\n"
 
 
@@ -53,7 +54,29 @@ def _send_other() -> Iterator[bytes]:
     )
 
 
-_REQUESTS: Final = {"same": _send_same, "other": _send_other}
+def _post(body: bytes) -> bytes:
+    length = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return b"POST /echo " + _REST.removesuffix(b"\r\n") + length + body
+
+
+def _post_same() -> Iterator[bytes]:
+    return itertools.repeat(_post(b'{"name": "Ada", "roles": ["a", "b"], "age": 36}'))
+
+
+def _post_other() -> Iterator[bytes]:
+    """Yield requests with a body of which no two are the same, nor equally long."""
+    return (
+        _post(b'{"name": "%b", "number": %d}' % (b"a" * (number % 97), number))
+        for number in itertools.count(time.time_ns())
+    )
+
+
+_REQUESTS: Final = {
+    "same": _send_same,
+    "other": _send_other,
+    "body": _post_same,
+    "bodies": _post_other,
+}
 
 
 class _Client(asyncio.Protocol):
@@ -118,11 +141,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         backends = Backends("local", folder)
         stack.callback(backends.end)
         backends.wait_until_listening()
+        echo = Process((sys.executable, *_ECHO), {}, folder / "echo.log")
+        stack.callback(echo.end)
+        echo.wait_until_listening()
+        environment = {
+            **backends.environment,
+            "ECHO_URL": f"http://127.0.0.1:{echo.port}",
+        }
         running = {}
         for name, command in _TARGETS.items():
             whole = (sys.executable, *command)
             log = folder / f"{name}.log"
-            running[name] = Process(whole, backends.environment, log)
+            running[name] = Process(whole, environment, log)
             stack.callback(running[name].end)
         for process in running.values():
             process.wait_until_listening()

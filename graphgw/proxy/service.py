@@ -29,6 +29,8 @@ __all__ = ["ServiceHandler"]
 
 _IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _SERVER_ERROR: Final = 500
+_WHOLE_BYTES: Final = 64 * 1024
+"""Bodies that are here and no longer than this go with the head of a request."""
 _KNOWN: Final = 1000
 _KNOWN_BYTES: Final = 2 * 1024 * 1024
 _BYTES_PER_BYTE: Final = 4
@@ -219,9 +221,11 @@ class ServiceHandler:
         headers = [] if lines else self._headers(exchange)
         if self._id_header is not None:
             headers.append((self._id_header, exchange.request_id.encode("latin-1")))
-        body, length = None, None
+        body, length, whole = None, None, b""
         replaced = exchange.replaced_body
-        if replaced is not None:
+        if replaced and len(replaced) <= _WHOLE_BYTES:
+            whole = replaced
+        elif replaced is not None:
             length = len(replaced)
             body = exchange.stream_body()
         elif head.has_body:
@@ -245,6 +249,7 @@ class ServiceHandler:
             self._route.timeouts.first_byte,
             self._route.timeouts.idle,
             tried,
+            whole,
         )
 
     def _lines(self, exchange: Exchange) -> bytes:

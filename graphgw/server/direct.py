@@ -1,10 +1,10 @@
 """Answers requests from the connection itself, without ASGI in between.
 
 A GraphQL request that is all there, its head as most are, is read, answered and written
-here, and so is a request without a body at a route whose headers came before, byte for
-byte; every other one goes the usual way, through the ASGI application. Both ways share
-``GraphQLHTTP``. What a head comes to is remembered by its bytes: clients send the
-same heads again and again.
+here, and so is a whole request at a route whose headers came before, byte for byte, and
+whose body is short; every other one goes the usual way, through the ASGI application.
+Both ways share ``GraphQLHTTP``. What a head comes to is remembered by its bytes:
+clients send the same heads again and again.
 """
 
 from __future__ import annotations
@@ -131,18 +131,20 @@ class DirectProtocol(GuardedProtocol):
 
     def _read_other(self, data: bytes, end: int) -> None:
         """Answer a request at a route that is known; else feed the parser."""
-        if end != len(data) or self.known is None:
+        if self.known is None:
             super().data_received(data)
             self._remember_head(data, end)
             return
-        known = self.known.find(data, self.scheme or "http", self.client)
-        if known is not None:
-            self._start_routed(known)
+        known = self.known.find(data[:end], self.scheme or "http", self.client)
+        if known is not None and end + known.length == len(data):
+            self._start_routed(known, data[end:])
             return
         heads = self._heads
         super().data_received(data)
+        if end != len(data):
+            self._remember_head(data, end)
         if self._heads == heads + 1:
-            self._remember_request(data)
+            self._remember_request(data, end)
 
     def _is_between(self) -> bool:
         """Tell whether the next byte begins a request that waits for no other."""
@@ -164,13 +166,14 @@ class DirectProtocol(GuardedProtocol):
             size = end * _BYTES_PER_BYTE
             self.heads.put(data[:end], (cycle.head, cycle.length), size)
 
-    def _remember_request(self, data: bytes) -> None:
-        """Remember a chunk that the parser found to be one request without a body."""
+    def _remember_request(self, data: bytes, end: int) -> None:
+        """Remember the head of a chunk that the parser found to be one request."""
         cycle = self._running()
         if (
             self.known is None
             or not isinstance(cycle, RequestResponseCycle)
             or cycle.more_body
+            or cycle.body != data[end:]
             or not cycle.keep_alive
             or cycle.waiting_for_100_continue
             or cycle.scope["http_version"] != "1.1"
@@ -180,7 +183,7 @@ class DirectProtocol(GuardedProtocol):
         ):
             return
         scope = cast("dict[str, Any]", cycle.scope)
-        known = self.known.learn(data, scope)
+        known = self.known.learn(data[:end], scope)
         if known is not None:
             scope["extensions"][KNOWN] = known
 
@@ -255,7 +258,7 @@ class DirectProtocol(GuardedProtocol):
 
     # Answering
 
-    def _start_routed(self, known: KnownRequest) -> None:
+    def _start_routed(self, known: KnownRequest, content: bytes) -> None:
         """Have a request at a route answered that is known, and all there."""
         peer = self._peer
         if known.head.peer != peer:
@@ -263,7 +266,7 @@ class DirectProtocol(GuardedProtocol):
         routes = cast("RoutesFront", self.front.routes)
 
         def answer(_: object, receive: Any, send: Any) -> Awaitable[None]:
-            return routes.answer(known, self, receive, send)
+            return routes.answer(known, self, receive, send, content)
 
         self._ticks_left = _NEVER
         self.scope = cast("HTTPScope", {"type": "http", "method": known.head.method})

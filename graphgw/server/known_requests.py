@@ -1,7 +1,8 @@
-"""Requests at routes that need no parser: their bytes, or their headers', came before.
+"""Requests at routes that need no parser: their heads, or their headers, came before.
 
 The parser has been at every head once before any part of it is remembered, so nothing
-is served here that it would refuse. Only requests without a body are remembered.
+is served here that it would refuse. Bodies are part of nothing: only requests whose
+head tells the length of a short one, or has none, are remembered.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from graphgw.operations.cache import BoundedCache
 from graphgw.routes.headers import read_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from graphgw.server.routes import KnownRequest, RoutesFront
     from graphgw.types import Headers
 
-__all__ = ["KnownRequests"]
+__all__ = ["BODY_BYTES", "KnownRequests", "body_length"]
 
 _ENTRIES: Final = 2000
 _BYTES: Final = 4 * 1024 * 1024
@@ -26,10 +27,15 @@ _BYTES_PER_BYTE: Final = 4
 _REQUEST_BYTES: Final = 1000
 _LINE_END: Final = b"\r\n"
 _LINE: Final = re.compile(
-    rb"(GET|HEAD|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,=:@/-]*)"
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9._~!$&'()*+,=:@/-]*)"
     rb"(?:\?([A-Za-z0-9._~!$&'()*+,;=:@/?%-]*))? HTTP/1\.1"
 )
 """Request lines that nobody reads in another way; all others are the parser's."""
+
+BODY_BYTES: Final = 64 * 1024
+"""Longer bodies go the usual way, which holds a fast client back."""
+_DIGITS: Final = len(str(BODY_BYTES))
+_NOT_HERE: Final = frozenset((b"transfer-encoding", b"expect", b"upgrade"))
 
 RawPairs = tuple[tuple[bytes, bytes], ...]
 
@@ -70,10 +76,10 @@ class KnownRequests:
     def find(
         self, data: bytes, scheme: str, client: tuple[str, int] | None
     ) -> KnownRequest | None:
-        """Return what a chunk comes to, if it is a head that is known.
+        """Return what a head comes to, if it is known.
 
         Args:
-            data: The chunk; its only empty line is its end.
+            data: The head; its only empty line is its end.
             scheme: The connection's.
             client: Who is at its other end.
         """
@@ -102,12 +108,14 @@ class KnownRequests:
         return known
 
     def learn(self, data: bytes, scope: dict[str, Any]) -> KnownRequest | None:
-        """Remember a chunk that the parser found to be one request without a body.
+        """Remember a head that the parser found to be that of one whole request.
 
         Returns:
             What it comes to, if a route answers it.
         """
         raw: RawPairs = tuple(scope["headers"])
+        if body_length(raw) is None:
+            return None
         headers = read_headers(raw)
         known = self._read(scope, headers)
         if known is not None:
@@ -120,8 +128,7 @@ class KnownRequests:
     def _read(self, scope: dict[str, Any], headers: Headers) -> KnownRequest | None:
         if self._is_own(scope["path"]):
             return None
-        known = self._routes.read(scope, headers)
-        return None if known is None or known.head.has_body else known
+        return self._routes.read(scope, headers)
 
     def _keep(self, data: bytes, known: KnownRequest) -> None:
         mark = hash(data)
@@ -133,3 +140,20 @@ class KnownRequests:
         if len(self._once) >= _ENTRIES:
             self._once.clear()
         self._once.add(mark)
+
+
+def body_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Return the length of a body that follows a head; ``None`` if it is not for here.
+
+    That is a long one, one in chunks, one that waits to be asked for, and one whose
+    length is said twice.
+    """
+    length: int | None = None
+    for name, value in headers:
+        if name == b"content-length":
+            if length is not None or not value.isdigit() or len(value) > _DIGITS:
+                return None
+            length = int(value)
+        elif name in _NOT_HERE:
+            return None
+    return 0 if length is None else length if length <= BODY_BYTES else None

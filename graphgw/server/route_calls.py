@@ -96,6 +96,8 @@ class RouteCall:
             raise verdict.refusal
         exchange = Exchange(settings, self._head, context, body, responder)
         exchange.check_declared(settings.max_body_bytes)
+        if body.whole:
+            exchange.replace_body(body.whole)
         body.idle = responder.idle = settings.timeouts.idle
         places = route.places
         if places is not None:

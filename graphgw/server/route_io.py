@@ -54,6 +54,7 @@ class ASGIBody:
         "_watcher",
         "client_left",
         "idle",
+        "whole",
     )
 
     def __init__(
@@ -62,6 +63,7 @@ class ASGIBody:
         receive: Receive,
         *,
         has_body: bool,
+        whole: bytes = b"",
     ) -> None:
         self._connection = connection
         self._receive = receive
@@ -75,6 +77,8 @@ class ASGIBody:
         self.client_left = False
         self.idle = 30.0
         """The longest silence of the client, in seconds."""
+        self.whole = whole
+        """The body, if all of it is here; then none comes."""
 
     async def read(self) -> bytes:
         """Return the next piece; nothing at the end.

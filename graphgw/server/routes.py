@@ -1,8 +1,8 @@
 """Requests at routes: matched, decided on and answered without Starlette.
 
 It stands between the GraphQL front and the Starlette application: what no route
-matches goes on to the latter. Our own server remembers what whole requests without a
-body come to, and has them answered without ASGI, see ``direct``.
+matches goes on to the latter. Our own server remembers what the heads of whole requests
+come to, and has those answered without ASGI, see ``direct``.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _METHODS: Final = frozenset(
 )
 _SERVED: Final = frozenset(("http", "websocket"))
 _TLS: Final = frozenset(("https", "wss"))
+_DIGITS: Final = 10
 _NO_EXTENSIONS: Final[dict[str, Any]] = {}
 
 
@@ -56,6 +57,8 @@ class KnownRequest:
     route: OpenRoute
     head: RequestHead
     cross_origin: tuple[tuple[bytes, bytes], ...] = ()
+    length: int = 0
+    """Bytes of the body that are declared; -1 where that is more than can be here."""
 
 
 class RoutesFront:
@@ -139,9 +142,10 @@ class RoutesFront:
         connection: StreamingProtocol,
         receive: Receive,
         send: Send,
+        content: bytes = b"",
     ) -> None:
-        """Answer a request without a body whose head is known."""
-        body = ASGIBody(connection, receive, has_body=False)
+        """Answer a request whose head is known, and whose body is all there."""
+        body = ASGIBody(connection, receive, has_body=False, whole=content)
         responder = ASGIResponder(connection, send)
         await self._call(known, body, responder, time.perf_counter())
 
@@ -186,7 +190,9 @@ class RoutesFront:
             client[0] if client else None,
         )
         cross_origin = allow_origin(headers, self._origins)
-        return KnownRequest(table, found.route, head, cross_origin)
+        declared = headers.get("content-length")
+        length = 0 if declared is None else _read_length(declared)
+        return KnownRequest(table, found.route, head, cross_origin, length)
 
     # Answering
 
@@ -242,3 +248,8 @@ class RoutesFront:
             await self._application(scope, receive, send)
             return
         await serve_socket(self._gateway, found.route, found.head, client)
+
+
+def _read_length(declared: str) -> int:
+    """Return the length that a body is declared to have; -1 for a long one."""
+    return int(declared) if declared.isdecimal() and len(declared) < _DIGITS else -1

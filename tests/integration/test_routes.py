@@ -736,6 +736,156 @@ def test_a_known_request_may_be_followed_before_its_answer(
     assert answer.rindex(b"/echo/next") > answer.rindex(b"HTTP/1.1 200 ")
 
 
+# Requests with bodies whose headers were seen before
+
+
+def post(path: str, body: bytes, *lines: str, method: str = "POST") -> bytes:
+    head = [f"{method} {path} HTTP/1.1", "host: a", *lines]
+    head.append(f"content-length: {len(body)}")
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "GET"])
+def test_a_body_goes_with_a_head_that_was_seen_before(
+    url: str, backend: StreamingBackend, method: str
+):
+    seen = len(backend.requests)
+
+    for number in range(4):
+        body = b'{"number": %d}' % number
+        known(url, post("/echo/body", body, "x-bodies: 1", method=method))
+
+    found = backend.requests[seen:]
+    assert [one.body for one in found] == [
+        b'{"number": %d}' % number for number in range(4) for _ in range(3)
+    ]
+    for one in found:
+        assert (one.method, one.target) == (method, "/echo/body")
+        assert one.values("content-length") == ["13"]
+        assert one.values("transfer-encoding") == []
+
+
+@pytest.mark.parametrize("cut", [1, 30, -14, -13, -5, -1], ids=lambda cut: f"at {cut}")
+def test_a_known_head_may_come_without_all_of_its_body(
+    url: str, backend: StreamingBackend, cut: int
+):
+    request = post("/echo/cut", b'{"number": 1}')
+    known(url, request)
+    seen = len(backend.requests)
+
+    with socket.create_connection(_address(url), 5) as sock:
+        sock.sendall(request[:cut])
+        time.sleep(0.05)
+        sock.sendall(request[cut:])
+        answer = sock.recv(65536)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [one.body for one in backend.requests[seen:]] == [b'{"number": 1}']
+
+
+def test_a_known_request_with_a_body_and_the_next_may_come_at_once(
+    url: str, backend: StreamingBackend
+):
+    request = post("/echo/one", b"12345")
+    last = post("/echo/two", b"67890", "connection: close")
+    known(url, request)
+    seen = len(backend.requests)
+
+    answer = raw(url, request + request + last)
+
+    assert answer.count(b"HTTP/1.1 200 ") == 3
+    found = [(one.target, one.body) for one in backend.requests[seen:]]
+    assert found == [
+        ("/echo/one", b"12345"),
+        ("/echo/one", b"12345"),
+        ("/echo/two", b"67890"),
+    ]
+
+
+def test_a_body_that_looks_like_a_request_is_a_body(
+    url: str, backend: StreamingBackend
+):
+    inner = b"GET /echo/smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
+    request = post("/echo/outer", inner)
+    seen = len(backend.requests)
+
+    known(url, request)
+    known(url, post("/echo/outer", b"\r\n\r\n" + inner[4:]))
+
+    found = backend.requests[seen:]
+    assert {one.target for one in found} == {"/echo/outer"}
+    assert [one.body for one in found] == [inner] * 3 + [b"\r\n\r\n" + inner[4:]] * 3
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "content-length: 5\r\ntransfer-encoding: chunked",
+        "content-length: 5\r\ncontent-length: 5",
+        "content-length: 5\r\ncontent-length: 6",
+        "content-length: +5",
+        "content-length: 5, 5",
+        "content-length: -5",
+    ],
+)
+def test_an_ambiguous_length_is_refused_however_often_it_comes(
+    url: str, backend: StreamingBackend, head: str
+):
+    known(url, post("/echo/length", b"12345"))
+    seen = len(backend.requests)
+    request = f"POST /echo/length HTTP/1.1\r\nhost: a\r\n{head}\r\n\r\n12345"
+
+    answers = [raw(url, request.encode(), seconds=0.5) for _ in range(3)]
+
+    assert all(answer.startswith(b"HTTP/1.1 400 ") for answer in answers)
+    assert len(backend.requests) == seen
+
+
+def test_chunks_and_expectations_go_the_usual_way(url: str, backend: StreamingBackend):
+    chunked = (
+        b"POST /echo/chunks HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n0\r\n\r\n"
+    )
+    seen = len(backend.requests)
+
+    known(url, chunked)
+    expecting = ("connection: close", "expect: 100-continue")
+    for _ in range(3):
+        raw(url, post("/echo/expects", b"ab", *expecting))
+
+    bodies = [one.body for one in backend.requests[seen:]]
+    assert bodies == [b"abc"] * 3 + [b"ab"] * 3
+
+
+def test_a_known_head_is_decided_on_anew_before_its_body_goes_on(
+    url: str, backend: StreamingBackend
+):
+    seen = len(backend.requests)
+
+    assert known(url, post("/known", b"abc")).startswith(b"HTTP/1.1 401 ")
+    large = post("/echo/large", b"x" * 60_000)
+    assert known(url, large).startswith(b"HTTP/1.1 200 ")
+    longer = post("/echo/large", b"x" * 70_000)
+    assert known(url, longer).startswith(b"HTTP/1.1 200 ")
+
+    sizes = [one.body_bytes for one in backend.requests[seen:]]
+    assert sizes == [60_000] * 3 + [70_000] * 3
+
+
+def test_a_post_is_never_sent_twice(url: str, backend: StreamingBackend):
+    request = post("/echo/reset", b"abc")
+    known(url, post("/echo/warm", b"abc"))
+    seen = len(backend.requests)
+
+    answer = known(url, request)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert len(backend.requests) == seen + 3
+    early = known(url, post("/stream/early", b"abc"))
+    assert early.startswith(b"HTTP/1.1 403 ")
+    assert len(backend.requests) == seen + 6
+
+
 def test_a_service_that_takes_nothing_is_given_up(url: str, backend: StreamingBackend):
     backend.hold.clear()
     with socket.create_connection(_address(url)) as sock:

@@ -40,8 +40,9 @@ class StreamRequest:
     request ``has_host``. ``body`` is sent as it comes, in chunks if
     ``content_length`` is not known. ``deadline`` bounds the time to the head of the
     answer; with a body, ``patience`` seconds from its end do, and ``idle`` those in
-    which the server takes nothing of it. ``tried`` are the addresses of earlier
-    attempts, where a service has several.
+    which the server takes nothing of it. ``whole`` is a body that is all there and
+    short: it goes with the head, within ``deadline``. ``tried`` are the addresses of
+    earlier attempts, where a service has several.
     """
 
     method: str
@@ -58,6 +59,7 @@ class StreamRequest:
     patience: float = 10.0
     idle: float = 30.0
     tried: list[str] | None = field(default=None, compare=False, repr=False)
+    whole: bytes = field(default=b"", repr=False)
 
 
 class StreamedAnswer:
@@ -141,7 +143,8 @@ class StreamTransport:
             return await _exchange(pool, connection, head, request)
         except SourceDisconnectedError:
             was_stale = connection.calls > 1 and not connection.has_answer_bytes
-            if not (was_stale and request.is_idempotent and request.body is None):
+            has_body = request.body is not None or bool(request.whole)
+            if has_body or not (was_stale and request.is_idempotent):
                 raise
             fresh = await pool.acquire_stream(request, is_fresh=True)
             return await _exchange(pool, fresh, head, request)
@@ -284,7 +287,7 @@ def encode_lines(headers: Iterable[tuple[bytes, bytes]], source: str) -> bytes:
 
 
 def _encode_head(request: StreamRequest, authority: bytes) -> bytes:
-    """Return the head as it goes over the wire.
+    """Return the head, and what goes with it, as they go over the wire.
 
     Raises:
         SourceError: What is sent would not be this request.
@@ -302,10 +305,13 @@ def _encode_head(request: StreamRequest, authority: bytes) -> bytes:
             if length is None
             else b"content-length: %d\r\n" % length
         )
+    elif request.whole:
+        lines += b"content-length: %d\r\n" % len(request.whole)
     host = b"" if request.has_host else b"host: %b\r\n" % authority
-    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n%b" % (
         request.method.encode(),
         target,
         host,
         lines,
+        request.whole,
     )

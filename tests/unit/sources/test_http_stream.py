@@ -464,3 +464,58 @@ async def test_a_target_that_is_none_is_not_sent(
 def test_a_header_that_would_become_two_is_not_sent():
     with pytest.raises(SourceError):
         encode_lines([(b"x-a", b"b\r\nx-c: d")], "user")
+
+
+# Bodies that are all there
+
+
+async def test_a_whole_body_goes_with_the_head(
+    service: Service, transport: StreamTransport
+):
+    body = await send(transport, ask(service, "POST", whole=b"abc"))
+
+    assert body == b"ok"
+    assert bytes(service.received).endswith(b"content-length: 3\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_whole_body_is_never_sent_twice(method: str):
+    received: list[bytes] = []
+
+    async def connected(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        received.append(await reader.readuntil(b"abc"))
+        writer.write(OK)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            received.append(await reader.readuntil(b"abc"))
+        writer.close()  # the second request gets no answer
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    transport = StreamTransport(TransportSettings())
+
+    def request() -> StreamRequest:
+        return StreamRequest(
+            method, url, "/x", Deadline.after(5), is_idempotent=True, whole=b"abc"
+        )
+
+    assert await send(transport, request()) == b"ok"
+    with pytest.raises(SourceDisconnectedError):
+        await send(transport, request())
+
+    assert len(received) == 2
+    await transport.aclose()
+    server.close()
+
+
+async def test_a_service_that_is_silent_after_a_whole_body_is_given_up(
+    service: Service, transport: StreamTransport
+):
+    service.answers.append(b"HTTP/1.1 ")
+    request = StreamRequest(
+        "POST", service.url, "/x", Deadline.after(0.2), whole=b"a", source="user"
+    )
+
+    with pytest.raises(SourceTimeoutError):
+        await transport.send(request)
