@@ -54,9 +54,9 @@ def _send_other() -> Iterator[bytes]:
     )
 
 
-def _post(body: bytes) -> bytes:
+def _post(body: bytes, lines: bytes = b"") -> bytes:
     length = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-    return b"POST /echo " + _REST.removesuffix(b"\r\n") + length + body
+    return b"POST /echo " + _REST.removesuffix(b"\r\n") + lines + length + body
 
 
 def _post_same() -> Iterator[bytes]:
@@ -71,11 +71,20 @@ def _post_other() -> Iterator[bytes]:
     )
 
 
+def _post_traced() -> Iterator[bytes]:
+    """Yield requests with a body and a header that no other has."""
+    return (
+        _post(b'{"name": "Ada"}', b"x-trace: %d\r\n" % number)
+        for number in itertools.count(time.time_ns())
+    )
+
+
 _REQUESTS: Final = {
     "same": _send_same,
     "other": _send_other,
     "body": _post_same,
     "bodies": _post_other,
+    "traced": _post_traced,
 }
 
 

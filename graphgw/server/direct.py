@@ -20,7 +20,7 @@ from graphgw.operations.cache import BoundedCache
 from graphgw.server.graphql_http import may_change, write_answer
 from graphgw.server.known_requests import KnownRequests
 from graphgw.server.protocol import ConnectionLimits, GuardedProtocol
-from graphgw.server.routes import KNOWN
+from graphgw.server.routes import KNOWN, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -185,7 +185,7 @@ class DirectProtocol(GuardedProtocol):
         scope = cast("dict[str, Any]", cycle.scope)
         known = self.known.learn(data[:end], scope)
         if known is not None:
-            scope["extensions"][KNOWN] = known
+            scope["extensions"].update({KNOWN: known, WHOLE: data[end:]})
 
     def _direct(self) -> _Cycle | None:
         """Return the last request, if it is answered here and is not yet."""

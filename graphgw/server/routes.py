@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-__all__ = ["KNOWN", "KnownRequest", "RoutesFront"]
+__all__ = ["KNOWN", "WHOLE", "KnownRequest", "RoutesFront"]
 
 KNOWN: Final = "graphgw.known"
 """The ASGI extension under which a request is found that was read already."""
+WHOLE: Final = "graphgw.whole"
+"""The ASGI extension under which its body is found, if all of it is there."""
 
 _METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -115,7 +117,9 @@ class RoutesFront:
         elif self._is_preflight(found):
             await self._answer_preflight(found, responder)
         else:
-            body = ASGIBody(connection, receive, has_body=found.head.has_body)
+            whole: bytes = extensions.get(WHOLE, b"")
+            has_body = found.head.has_body and not whole
+            body = ASGIBody(connection, receive, has_body=has_body, whole=whole)
             await self._call(found, body, responder, began)
 
     # What our own server asks without ASGI
