@@ -106,6 +106,8 @@ def _print_goals(summary: Sequence[Sample]) -> list[str]:
         ratio = _ratio(sample, summary)
         if ratio is None or not sample.target.startswith("gateway"):
             continue
+        if TARGETS[sample.target].has_callers:  # of whom no yardstick knows anything
+            continue
         goal = _GOALS[TARGETS[sample.target].series][sample.operation]
         mark = "reached" if ratio <= goal else "MISSED"
         rows.setdefault(sample.target, []).append(
