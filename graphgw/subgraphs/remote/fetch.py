@@ -8,6 +8,7 @@ import orjson
 
 from graphgw.errors import SourceError
 from graphgw.federation.selection import TYPENAME, Field
+from graphgw.subgraphs.loaders import cache_of
 from graphgw.subgraphs.remote.shared_fetch import SharedFetch
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from graphgw.context import RequestContext
     from graphgw.planning.plan import Fetch
-    from graphgw.subgraphs.loaders import RowCache
     from graphgw.subgraphs.protocol import FetchResult
     from graphgw.subgraphs.remote.answer_types import AnswerDecoder
     from graphgw.subgraphs.remote.headers import HeaderPairs
@@ -109,7 +109,7 @@ class RemoteFetch:
         representations: Sequence[JSONObject],
     ) -> Coroutine[Any, Any, FetchResult]:
         kept = self._kept
-        cache = None if kept is None else _cache_of(context)
+        cache = None if kept is None else cache_of(context)
         if kept is None or cache is None:
             if context.parts is not None:
                 context.parts.is_known = False
@@ -186,11 +186,3 @@ def _find_key(fetch: Fetch) -> str | None:
     if len(found) != 1 or not isinstance(found[0], Field) or found[0].selections:
         return None
     return found[0].name
-
-
-def _cache_of(context: RequestContext) -> RowCache | None:
-    """Return what keeps rows for a request; nothing does once a mutation has run."""
-    if not context.has_loaders:
-        return None
-    cache: RowCache | None = getattr(context.loaders, "cache", None)
-    return cache
